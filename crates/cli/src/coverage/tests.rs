@@ -12,7 +12,7 @@ const FUNCTIONS: &str = "ci_low ci_high replicate_low replicate_high mad geomean
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
     paired_verdict paired_reason paired_mde q_value false_coverage_level change_point speedup_category binomial_low";
 const QUERIES: &str = "speedup summary checks memory scaling left_out runs evidence history rules roofline \
-    approximations steps claims matrix before_after tails overhead health cost papers sequential capacity";
+    approximations steps claims matrix before_after tails overhead health cost papers sequential capacity datasheet";
 const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed runs.threads runs.environment_id \
     runs.environment_variables runs.libraries samples.invalid_reason trials.flops trials.bytes trials.dtype trials.input_seed \
     trials.threads samples.elapsed_ns samples.iterations samples.cpu_user_ns samples.cpu_system_ns \

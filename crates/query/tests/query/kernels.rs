@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::common::{Fixture, add, assert_near, floats, ints, sample, texts, trial};
 use benchbook_query::{Answer, Session};
-use benchbook_record::{MeasureRow, Provenance, RunWriter, TrialRow};
+use benchbook_record::{DeviceRow, MeasureRow, Provenance, RunRow, RunWriter, TrialRow, to_parquet};
 use serde_json::json;
 
 fn named(session: &Session, name: &str, params: &[(&str, &str)]) -> Answer {
@@ -92,6 +92,60 @@ fn a_case_is_held_by_the_lower_roof_of_its_own_threads() {
     fixture.tagged("copied", |writer| write(writer, 0, work("copy", 0.0, 64.0), 17));
     let answer = named(&fixture.session(), "roofline", &[("run", "kernels")]);
     assert_near(floats(&answer, "memory_gb_s")[2].unwrap(), 4.0, "the faster of the two");
+}
+
+/// A run on these chips: a trial in f32 on the processor, one on a GPU, and one there in bf16.
+fn run_on(fixture: &Fixture, tag: &str, cpu_model: &str, gpus: &[&str]) {
+    let device = |name: &&str| DeviceRow {
+        name: Some((*name).to_owned()),
+        kind: Some("cuda".to_owned()),
+        driver: None,
+        memory_bytes: None,
+    };
+    let run = RunRow {
+        tags: vec![tag.to_owned()],
+        cpu_model: Some(cpu_model.to_owned()),
+        devices: gpus.iter().map(device).collect(),
+        ..RunRow::new("test")
+    };
+    let mut writer = RunWriter::create(&fixture.store, &run).unwrap();
+    for (number, dtype) in [(0, "f32"), (1, "f32"), (2, "bf16")] {
+        let of = |row: &mut TrialRow| {
+            work("product", 2000.0, 64.0)(row);
+            row.variant = format!("{number} {dtype}");
+            row.dtype = serde_json::from_value(json!(dtype)).unwrap();
+        };
+        write(&mut writer, number, of, 400);
+    }
+    for number in [1, 2] {
+        writer.measure(&metric(number, "gpu_peak_bytes", 1e9)).unwrap();
+    }
+    writer.finish(to_parquet).unwrap();
+}
+
+#[test]
+fn a_share_of_what_a_datasheet_says_is_of_the_chip_and_the_dtype_or_has_its_reason() {
+    let fixture = Fixture::new();
+    run_on(&fixture, "known", "AMD EPYC 9654 96-Core Processor", &["NVIDIA H200", "NVIDIA H200"]);
+    run_on(&fixture, "unknown", "a chip of somebody", &["NVIDIA H200", "NVIDIA A100-SXM4-80GB"]);
+    let session = fixture.session();
+    let known = named(&session, "datasheet", &[("run", "known")]);
+    // Five operations and 0.16 bytes a nanosecond.
+    let flops = floats(&known, "of_published_flops");
+    assert_eq!(flops[0], None);
+    assert_near(flops[1].unwrap(), 5.0 / 67_000.0, "of f32 without TF32");
+    assert_near(flops[2].unwrap(), 5.0 / 989_500.0, "of dense products in bf16");
+    let bandwidth = floats(&known, "of_published_bandwidth");
+    for (found, published) in bandwidth.into_iter().zip([460.8, 4_800.0, 4_800.0]) {
+        assert_near(found.unwrap(), 0.16 / published, "of the memory of its chip");
+    }
+    let reasons =
+        |answer: &Answer| texts(answer, "reason").into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
+    assert_eq!(reasons(&known), ["its datasheet has no peak of arithmetic in f32", "", ""]);
+    let unknown = named(&session, "datasheet", &[("run", "unknown")]);
+    let several = "the machine has GPUs of several kinds";
+    assert_eq!(reasons(&unknown), ["no datasheet of a chip of somebody is known here", several, several]);
+    assert_eq!(floats(&unknown, "of_published_bandwidth"), [None; 3]);
 }
 
 #[test]

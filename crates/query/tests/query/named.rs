@@ -315,7 +315,7 @@ fn parameters_that_do_not_fit_are_named() {
     let error = |name: &str, params: &[(&str, &str)]| session.named(name, &given(params)).unwrap_err().to_string();
     assert_eq!(
         error("speedpu", &[]),
-        "no query named `speedpu`; did you mean `speedup`?; there are adaptive, approximations, before_after, capacity, checks, claims, cost, cross_model, crossover, evaluations, evidence, feedback, figures, health, history, left_out, matrix, memory, metrics, optimizations, overhead, papers, roofline, rules, runs, scaling, sequential, speedup, steps, summary, tails"
+        "no query named `speedpu`; did you mean `speedup`?; there are adaptive, approximations, before_after, capacity, checks, claims, cost, cross_model, crossover, datasheet, evaluations, evidence, feedback, figures, health, history, left_out, matrix, memory, metrics, optimizations, overhead, papers, roofline, rules, runs, scaling, sequential, speedup, steps, summary, tails"
     );
     assert_eq!(
         error("speedup", &[("basline", "naive")]),
