@@ -1,7 +1,8 @@
 -- title: What approximations lose and save, and their time beside the fastest exact variant's
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
 --
--- relative_error is the distance from the exact answer, as a share of its length (Frobenius);
+-- relative_error is the distance from the exact answer, as a share of its length (Frobenius), and mean_error the mean of what
+-- numbers are off by, as a share of their mean;
 -- compute_saved has what choosing costs in it; where a kernel does not say it, it is what its own operations are less than those
 -- of the exact answer. Times are geometric means of the replicates' medians of valid samples, without an interval: `speedup` judges
 -- them.
@@ -28,7 +29,8 @@ metrics AS (
             median(m.value) FILTER (WHERE m.name = 'compute_saved'),
             1 - median(m.value) FILTER (WHERE m.name = 'own_flops') / nullif(max(t.flops), 0)
         ) AS compute_saved,
-        median(m.value) FILTER (WHERE m.name = 'relative_error') AS relative_error
+        median(m.value) FILTER (WHERE m.name = 'relative_error') AS relative_error,
+        median(m.value) FILTER (WHERE m.name = 'mean_error') AS mean_error
     FROM trials t
     LEFT JOIN measures m ON m.run_id = t.run_id AND m.trial = t.trial
     WHERE t.run_id = $run
@@ -43,6 +45,7 @@ both AS (
         f.sparsity_reached,
         f.compute_saved,
         f.relative_error,
+        f.mean_error,
         t.median_ns,
         min(f.first_trial) OVER (PARTITION BY f.workload, f.case_name, f.cache) AS first_trial
     FROM metrics f
@@ -63,6 +66,7 @@ SELECT
     b.sparsity_reached,
     b.compute_saved,
     b.relative_error,
+    b.mean_error,
     b.median_ns,
     b.median_ns / e.median_ns AS of_exact
 FROM both b

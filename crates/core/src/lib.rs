@@ -10,6 +10,7 @@ mod error;
 mod implementation;
 mod inputs;
 mod knobs;
+mod mean;
 pub mod message;
 mod names;
 mod number;

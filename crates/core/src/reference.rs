@@ -206,7 +206,7 @@ impl Answer {
 
     /// Each row held, as pairs of what was given and what is right; nothing where the output has another shape, a number that
     /// is not finite, also outside of the rows held, or where the answer does not hold what it says.
-    fn pairs(&self, output: &Array) -> Option<Vec<Vec<(f64, f64)>>> {
+    pub(crate) fn pairs(&self, output: &Array) -> Option<Vec<Vec<(f64, f64)>>> {
         let width = output.width();
         let fits = output.shape() == self.shape
             && !self.rows.is_empty()

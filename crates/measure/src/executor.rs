@@ -17,6 +17,9 @@ pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
 /// Name of the metric of what a call adds to memory at its highest, beside its inputs.
 pub(crate) const PEAK_ADDED: &str = "peak_added_bytes";
 
+/// Name of the metric of how far outputs are from the exact answer on the average, as a share of it.
+pub(crate) const MEAN_ERROR: &str = "mean_error";
+
 /// Name of the metric of how many threads worked at a time, where these were more than a trial was given.
 pub(crate) const THREADS_AT_WORK: &str = "threads_at_work";
 

@@ -23,7 +23,7 @@ const OPTIONS: &str = "compare --baseline, compare --summary, feedback --model, 
     matrix --memory, matrix --models, matrix --tiers, report --output, run --all, run --category, \
     run --device, run --half-width, run --preset, run --quick, run --worker, sql --format, tune --model, \
     tune --under";
-const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
+const MEASURES: &str = "peak_added_bytes mean_error inputs_change warmup_iterations warmup_settled input_copies \
     allocations allocated_bytes cpu_energy_joules";
 const CATEGORIES: &str =
     "accuracy cpu gpu memory performance scalability system training comparative hardware comprehensive";

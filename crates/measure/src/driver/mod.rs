@@ -30,7 +30,7 @@ pub(crate) use self::changing::{Changing, as_known};
 use self::machine::{cold_copies, last_level_cache_bytes};
 use crate::disturbance::{Load, Watch};
 use crate::energy::ENERGY;
-use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, THREADS_AT_WORK, Trial, passes};
+use crate::executor::{Executor, Finished, MEAN_ERROR, PEAK_ADDED, Prepared, Sampled, THREADS_AT_WORK, Trial, passes};
 use crate::link::{Link, unexpected};
 use crate::quiet::Stirred;
 use crate::references::{Question, Shared};
@@ -199,6 +199,7 @@ impl Driver {
         let approximation = told.map(|told| self.right(trial, None, told, &outputs, deadline)).transpose()?;
         let mut metrics = facts.metrics;
         metrics.extend(peak_added_bytes.map(|bytes| Metric::measured(PEAK_ADDED, bytes as f64, "bytes")));
+        metrics.extend(exact.mean_error(&outputs).map(|off| Metric::measured(MEAN_ERROR, off, "share")));
         if approximation.is_some() {
             let distance = exact.distance(&outputs);
             if !distance.is_finite() {

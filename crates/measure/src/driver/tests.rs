@@ -295,6 +295,7 @@ fn a_trial_is_prepared_sampled_and_checked() {
     assert!(prepared.iterations > 1 && prepared.prepare_ns > 0 && prepared.memory_elsewhere);
     let metrics = ["terms", "own", "inputs_change", "relative_error"].map(|name| metric(&prepared, name));
     assert_eq!(metrics, [Some(1.0), Some(1.0), Some(1.0), None]);
+    assert!(metric(&prepared, "mean_error").is_some_and(|off| off < 1e-6), "{prepared:?}");
     assert!(prepared.reference_ns.is_some_and(|ns| ns > 0));
     let sampled = [(); 3].map(|()| driver.sample(3, LONG).unwrap());
     assert!(sampled.iter().all(|one| one.iterations as u64 == prepared.iterations && one.elapsed_ns > 0));

@@ -18,16 +18,17 @@ use crate::Result;
 use crate::clock::{self, Now};
 use crate::disturbance::Disturbance;
 use crate::energy::ENERGY;
-use crate::executor::{PEAK_ADDED, Prepared, REFERENCE_NS, Sampled, Trial, passes};
+use crate::executor::{MEAN_ERROR, PEAK_ADDED, Prepared, REFERENCE_NS, Sampled, Trial, passes};
 use crate::steps::Steps;
 
 /// Names of the metrics that a run records of each trial.
-pub const MEASURES: [&str; 9] = [
+pub const MEASURES: [&str; 10] = [
     "warmup_iterations",
     "warmup_settled",
     "input_copies",
     "inputs_change",
     PEAK_ADDED,
+    MEAN_ERROR,
     "allocations",
     "allocated_bytes",
     REFERENCE_NS,

@@ -248,6 +248,7 @@ fn an_approximation_stands_beside_the_fastest_exact_variant_of_its_case() {
             (2, "relative_error", 0.01),
             (2, "compute_saved", -0.1),
             (3, "relative_error", 0.2),
+            (3, "mean_error", 0.1),
             (3, "sparsity", 0.75),
             (3, "own_flops", 500.0),
         ] {
@@ -258,6 +259,7 @@ fn an_approximation_stands_beside_the_fastest_exact_variant_of_its_case() {
     let answer = named(&session, "approximations", &[]);
     assert_eq!(texts(&answer, "variant"), [Some("threshold".to_owned()), Some("blocks".to_owned())]);
     assert_eq!(floats(&answer, "relative_error"), [Some(0.01), Some(0.2)]);
+    assert_eq!(floats(&answer, "mean_error"), [None, Some(0.1)]);
     assert_eq!(floats(&answer, "sparsity_reached"), [None, Some(0.75)]);
     assert_eq!(floats(&answer, "compute_saved"), [Some(-0.1), Some(0.75)], "500 of 2,000 operations");
     assert_eq!(floats(&answer, "of_exact"), [Some(1.25), Some(0.25)]);
@@ -267,7 +269,7 @@ fn an_approximation_stands_beside_the_fastest_exact_variant_of_its_case() {
         (texts(&metrics, "variant"), floats(&metrics, "value")),
         (vec![Some("threshold".into())], vec![Some(-0.1)])
     );
-    assert_eq!(named(&session, "figures", &[]).rows(), 5);
+    assert_eq!(named(&session, "figures", &[]).rows(), 6);
     assert_eq!(named(&session, "figures", &[("name", "no such")]).rows(), 0);
 }
 

@@ -128,6 +128,9 @@ fn what_stands_for_inputs_is_checked_by_an_answer_of_ours() {
     // A quarter of 2x is missing beside about 5, where x has the deviation 0.25: 0.025, of twelve numbers, whose root mean square
     // is within 0.3 and 2 times that but for one draw in ten thousand (χ² of twelve below 1.1 or above 48).
     assert!((0.0075..0.05).contains(&lost), "what the format loses: {lost}");
+    // No mean is above the root of the mean square, and twelve numbers near 5 have much the same of both.
+    let mean = metric(&prepared, "mean_error").unwrap();
+    assert!(lost / 4.0 < mean && mean < 1.1 * lost, "beside the exact answer: {mean} {lost}");
     driver.sample(0, LONG).unwrap();
     let finished = driver.finish(0, LONG).unwrap();
     assert!(passes(&finished.check, prepared.tolerance), "on other inputs too: {finished:?}");
