@@ -31,7 +31,7 @@ const HIGHER: &str = "higher";
 
 /// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
 /// stand here nobody knows the better side, and its margin is that of times.
-const RULES: [(&str, &str, f64); 50] = [
+const RULES: [(&str, &str, f64); 51] = [
     // Its margin is that of the rules of a verdict, and nobody gives it another.
     (TIME, LOWER, 0.01),
     ("peak_added_bytes", LOWER, 0.01),
@@ -68,6 +68,7 @@ const RULES: [(&str, &str, f64); 50] = [
     ("step_time_p99", LOWER, 0.05),
     ("epoch_time", LOWER, 0.01),
     ("tokens_per_second", HIGHER, 0.01),
+    ("requests_per_second", HIGHER, 0.01),
     ("time_to_first_token", LOWER, 0.01),
     ("inter_token_latency", LOWER, 0.01),
     ("inter_token_latency_p99", LOWER, 0.05),

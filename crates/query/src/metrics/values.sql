@@ -8,7 +8,8 @@
 -- steps, they are the pieces of its data (`pairs.sql`), and no metrics either.
 -- Steps of valid samples: the time from the start of a sample to the end of its first step, the median time and the
 -- 99th percentile of the other steps, and the tokens of all steps over their time. Where a measure epoch_steps says how
--- many steps go once through the text, epoch_time is as many times the median.
+-- many steps go once through the text, epoch_time is as many times the median. Where steps say how many requests they have
+-- finished, requests_per_second is those of all steps over the time of all steps: nobody waits in it for a request to arrive.
 -- Tokens of valid samples: the time from the start of a sample to the end of the first step that made one; of the steps
 -- after it that made some, their time over their tokens: the median, the 99th percentile, and how far the second is above
 -- the first (inter_token_spread, 1 where every token takes as long).
@@ -69,6 +70,13 @@ of_steps AS (
         1e9 * CAST(sum(tokens) AS DOUBLE) / nullif(sum(elapsed_ns), 0.0) AS tokens_per_second
     FROM timed
     GROUP BY run_id, trial
+),
+of_requests AS (
+    SELECT t.run_id, t.trial, 1e9 * sum(v.value) / nullif(sum(t.elapsed_ns), 0.0) AS value
+    FROM timed t
+    JOIN step_values v ON v.run_id = t.run_id AND v.trial = t.trial AND v.sample = t.sample AND v.step = t.step
+    WHERE v.name = 'finished'
+    GROUP BY t.run_id, t.trial
 ),
 first_tokens AS (
     SELECT run_id, trial, sample, min(step) AS step, min(ended_ns) AS ended_ns
@@ -186,6 +194,10 @@ told AS (
     WHERE s.metric = 'step_time' AND s.value IS NOT NULL
     UNION ALL
     SELECT run_id, trial, metric, metric AS ruled_by, unit, value FROM spoken WHERE value IS NOT NULL
+    UNION ALL
+    SELECT run_id, trial, 'requests_per_second' AS metric, 'requests_per_second' AS ruled_by, '1/s' AS unit, value
+    FROM of_requests
+    WHERE value IS NOT NULL
     UNION ALL
     SELECT
         v.run_id,

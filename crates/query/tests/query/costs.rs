@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{Fixture, add, assert_near, flags, floats, ints, sample, texts, trial};
+use crate::common::{Fixture, add, assert_near, flags, floats, ints, one, sample, texts, trial};
 use crate::metrics::{measure, stepped};
 use benchbook_query::{Answer, Session};
-use benchbook_record::{EventRow, Level, RunWriter, StepRow};
+use benchbook_record::{EventRow, Level, RunWriter, StepRow, StepValueRow};
 use serde_json::json;
 
 const REPLICATES: i64 = 5;
@@ -242,4 +242,54 @@ fn a_service_level_holds_the_batches_that_keep_it() {
     // Four tokens each two milliseconds and a little.
     assert!(rates[1].is_some_and(|rate| (1_960.0..2_000.0).contains(&rate)), "{rates:?}");
     assert_near(floats(&answer, "step_p99_ns")[1].unwrap(), floats(&answer, "first_token_ns")[1].unwrap(), "a step");
+}
+
+#[test]
+fn requests_a_second_are_those_that_the_steps_have_finished() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for replicate in 0..REPLICATES {
+            // How long a step takes, of which each finishes so many requests.
+            for (place, (name, step_ns)) in (0..).zip([("static", 2_000_000), ("continuous", 1_000_000)]) {
+                let number = 2 * replicate + place;
+                add(writer, &trial(number, name, "a", replicate, json!({})));
+                for turn in 0..2 {
+                    let elapsed_ns = step_ns + 1_000 * replicate;
+                    let mut row = sample(number, turn, 2 * replicate + turn, 4 * elapsed_ns);
+                    row.started_ns = turn * 5 * elapsed_ns;
+                    // What is not valid does not count.
+                    (row.valid, row.invalid_reason) = if turn == 0 { (true, None) } else { (false, Some("starved")) };
+                    writer.sample(&row).unwrap();
+                    for (step, finished) in (0..).zip([0.0, 1.0, 0.0, 2.0]) {
+                        let started_ns = row.started_ns + step * elapsed_ns;
+                        let steps =
+                            StepRow { trial: number, sample: turn, step, started_ns, elapsed_ns, tokens: Some(2) };
+                        writer.step(&steps).unwrap();
+                        let (name, unit) = ("finished".to_owned(), "count".to_owned());
+                        let value = if turn == 0 { finished } else { 9.0 };
+                        writer
+                            .step_value(&StepValueRow { trial: number, sample: turn, step, name, value, unit })
+                            .unwrap();
+                    }
+                }
+            }
+        }
+    });
+    let run_id = stepped(&fixture, "second", None);
+    let session = fixture.session();
+    let first = "SELECT value FROM metric_values WHERE metric = 'requests_per_second' AND trial = 1";
+    let first = one(&session, first);
+    // Three in four steps of a millisecond.
+    assert_near(first.unwrap(), 750.0, "continuous");
+    let none =
+        one(&session, &format!("SELECT count(*) FROM metric_values WHERE run_id = '{run_id}' AND metric LIKE 'req%'"));
+    assert_eq!(none, Some(0.0), "a loop that answers no requests has none");
+    let pairs = [("run", "first"), ("metric", "requests_per_second"), ("baseline", "static")];
+    let judged = named(&session, "metrics", &pairs);
+    assert_eq!(texts(&judged, "verdict"), [Some("better".to_owned())]);
+    let steps = named(&session, "steps", &[("run", "first")]);
+    let rates = floats(&steps, "requests_per_second");
+    assert!(rates[0].is_some_and(|rate| (374.0..=375.0).contains(&rate)), "{rates:?}");
+    let steps = named(&session, "steps", &[("run", &run_id)]);
+    assert_eq!(floats(&steps, "requests_per_second"), [None; 2]);
 }
