@@ -8,8 +8,8 @@ use benchbook_core::{Problem, Registry, Row};
 use crate::candle;
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, images, low_rank, matmul,
-    mixers, models, multimodal, multimodal_image, packed, pruned, quality, roofs, self_speculative, singular, sparse,
-    tables, techniques, training, transformer,
+    mixers, models, multimodal, multimodal_image, packed, patterns, pruned, quality, roofs, self_speculative, singular,
+    sparse, tables, techniques, training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -62,6 +62,7 @@ pub fn register(registry: &mut Registry) {
     registry
         .implementation(roofs::MEMCPY)
         .implementation(roofs::SUMS)
+        .implementation(patterns::LINES)
         .implementation(roofs::FMA_CHAINS)
         .implementation(roofs::FMA_AVX2)
         .implementation(roofs::FMA_AVX512)

@@ -58,7 +58,13 @@ pub const CATEGORIES: [Category; 11] = [
     Category {
         name: "memory",
         about: "the roofs of memory, and what is held by it",
-        workloads: &[roofs::Read::NAME, roofs::Copy::NAME, Embedding::NAME, PagedAttention::NAME],
+        workloads: &[
+            roofs::Read::NAME,
+            roofs::ReadPattern::NAME,
+            roofs::Copy::NAME,
+            Embedding::NAME,
+            PagedAttention::NAME,
+        ],
         devices: ALL,
     },
     Category {
@@ -104,6 +110,7 @@ pub const CATEGORIES: [Category; 11] = [
             roofs::TileDot::NAME,
             roofs::Exp2::NAME,
             roofs::Read::NAME,
+            roofs::ReadPattern::NAME,
             roofs::Copy::NAME,
             Embedding::NAME,
             PagedAttention::NAME,

@@ -32,6 +32,7 @@ pub fn register(registry: &mut Registry) {
         .workload(SparseMatmul)
         .workload(roofs::Copy)
         .workload(roofs::Read)
+        .workload(roofs::ReadPattern)
         .workload(roofs::Fma)
         .workload(roofs::Exp2)
         .workload(roofs::Int8Dot)

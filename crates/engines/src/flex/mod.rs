@@ -23,6 +23,7 @@ pub mod models;
 pub mod multimodal;
 pub mod multimodal_image;
 pub mod packed;
+pub mod patterns;
 pub mod pruned;
 mod pruning;
 pub mod quality;

@@ -203,6 +203,8 @@ fn products_and_roofs() {
     refused(&RandomisedSvd, int("width", 31), &["rank", "1024 × 31 has no rank 32, give 31 at most"]);
     refused(&roofs::Copy, int("mib", 0), &["out of range"]);
     refused(&roofs::Read, int("kib", 65), &["65 is no multiple of 64"]);
+    refused(&roofs::ReadPattern, int("kib", 65), &["65 is no multiple of 64"]);
+    refused(&roofs::ReadPattern, int("stride", 1 << 20), &["1048576 is not below the 1048576 lines"]);
     refused(&roofs::Fma, int("tasks", 0), &["out of range"]);
     refused(&roofs::Int8Dot, int("tasks", 0), &["0 is out of range, give 1 to 65536"]);
     refused(&roofs::TileDot, text("format", "f32"), &["there is no `f32`"]);
