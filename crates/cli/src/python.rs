@@ -96,6 +96,41 @@ const FILES: &[(&str, &str)] = carried![
 const TABLES: [&str; 3] =
     ["benchbook_worker/row_kinds.py", "benchbook_worker/table.py", "benchbook_worker/whole_table.py"];
 
+/// The file that holds its devices, with the packages that these need.
+const DEVICES: &str = "benchbook_worker/devices.py";
+
+/// A package of pip's that an engine needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Its name.
+    pub package: String,
+    /// The first version that is taken.
+    pub first: String,
+    /// The first one that is not, or nothing where all that follow are.
+    pub beyond: String,
+}
+
+/// What its engines need of pip, by name, each package once.
+pub fn needed() -> Vec<Need> {
+    let devices = FILES.iter().filter(|(name, _)| *name == DEVICES);
+    let mut needs: Vec<Need> = devices.flat_map(|(_, text)| needs_in(text)).collect();
+    needs.sort_by(|one, next| one.package.cmp(&next.package));
+    needs.dedup_by(|next, one| next.package == one.package);
+    needs
+}
+
+/// A name and two versions in quotation marks, in brackets: `("torch", "2.6", "3")`.
+fn needs_in(text: &str) -> impl Iterator<Item = Need> {
+    let bracketed = text.split('(').skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+    bracketed.filter_map(|inside| {
+        let words = inside.split(", ").map(|word| word.strip_prefix('"')?.strip_suffix('"'));
+        let words: Vec<&str> = words.collect::<Option<_>>()?;
+        let [package, first, beyond] = <[&str; 3]>::try_from(words).ok()?;
+        let is_version = first.starts_with(|letter: char| letter.is_ascii_digit());
+        is_version.then(|| Need { package: package.into(), first: first.into(), beyond: beyond.into() })
+    })
+}
+
 /// What of it can be told without starting it: by its text, and by the files of the project's Python.
 pub fn carried() -> Carried {
     let tables = FILES.iter().filter(|(name, _)| TABLES.contains(name));
@@ -215,6 +250,19 @@ mod tests {
             assert!(carried.claims.iter().any(|claimed| claimed == id), "{id} in {:?}", carried.claims);
         }
         assert!(carried.told.iter().any(|name| name == "sm_clock_hz"), "{:?}", carried.told);
+    }
+
+    #[test]
+    fn what_its_engines_need_shows_in_its_text() {
+        let text = "TORCH = (\"torch\", \"2.6\", \"3\")\nDevice(\"a\", \"b\", ((\"c\", \"1\", \"\"), TORCH), \"d\")\ncall(\"e\", \"f\", \"g\")";
+        let told: Vec<String> =
+            needs_in(text).map(|one| format!("{} {} {}", one.package, one.first, one.beyond)).collect();
+        assert_eq!(told, ["torch 2.6 3", "c 1 "]);
+        let needed = needed();
+        assert!(needed.is_sorted_by(|one, next| one.package < next.package), "{needed:?}");
+        for package in ["ctranslate2", "onnxruntime", "openvino", "torch", "transformers"] {
+            assert!(needed.iter().any(|one| one.package == package), "{package} in {needed:?}");
+        }
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub struct ListArgs {
     /// coverage and claims]
     #[arg(value_name = "TOPIC|WORD")]
     pub words: Vec<String>,
+    /// Engines in Python: the versions that are taken, the one that is here, and the newest; asks the network, by pip
+    #[arg(long, conflicts_with_all = ["words", "workers", "python"])]
+    pub newer: bool,
     #[command(flatten)]
     pub beside: BesideArgs,
     #[command(flatten)]

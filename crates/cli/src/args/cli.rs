@@ -79,7 +79,8 @@ Exit codes: 0 all are right, 1 an output is wrong or a kernel has failed, 4 ever
     Validate(ValidateArgs),
     /// Show what can be measured, asked, what of the catalogue works, and what became of published claims
     #[command(
-        after_help = "Examples:\n  benchbook list\n  benchbook list claims\n  benchbook list coverage --format csv\n  benchbook list mamba"
+        after_help = "Examples:\n  benchbook list\n  benchbook list claims\n  benchbook list coverage --format csv\n  benchbook list mamba\n  \
+                      benchbook list --newer"
     )]
     List(ListArgs),
     /// Ask the store in SQL, or by a named query

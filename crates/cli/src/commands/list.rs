@@ -18,12 +18,16 @@ use crate::output::{self, text_batch};
 use crate::people::people;
 use crate::python;
 
+use super::newer::newer;
 use super::search::search;
 use super::solved::Solved;
 
 /// Shows what exists.
 pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
     let format = arguments.format;
+    if arguments.newer {
+        return newer(format);
+    }
     let topic = match arguments.words.as_slice() {
         [word] => Topic::from_str(word, false).ok(),
         _ => None,

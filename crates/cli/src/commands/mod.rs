@@ -8,6 +8,7 @@ pub mod gate;
 pub mod kernel;
 pub mod list;
 pub mod matrix;
+mod newer;
 pub mod notebook;
 pub mod report;
 pub mod run;
