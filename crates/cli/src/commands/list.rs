@@ -9,7 +9,7 @@ use benchbook_core::message::Description;
 use benchbook_measure::{all_threads, environment, offer, own};
 use benchbook_report::{Row, number, rows};
 use benchbook_workloads::CATEGORIES;
-use clap::{CommandFactory, ValueEnum};
+use clap::{Command, CommandFactory, ValueEnum};
 
 use crate::args::{Cli, Format, ListArgs, Topic};
 use crate::coverage::{self, Available, Claim, CoverageRow, Model};
@@ -213,17 +213,22 @@ fn claims() -> Result<RecordBatch, Failure> {
     ])
 }
 
-/// Every command, every option with the command before it, and every category that can be run.
+/// Every command, those of commands too, every option with the command before it, and every category that can be run.
 fn commands() -> Vec<String> {
     let root = Cli::command();
-    let with_options = root.get_subcommands().flat_map(|command| {
-        let name = command.get_name().to_owned();
-        let options = command.get_arguments().filter_map(|option| option.get_long());
-        let options: Vec<String> = options.map(|option| format!("{name} --{option}")).collect();
-        std::iter::once(name).chain(options)
-    });
     let of_categories = CATEGORIES.map(|category| format!("run --category {}", category.name));
-    with_options.chain(of_categories).collect()
+    root.get_subcommands().flat_map(|command| with_options(command, "")).chain(of_categories).collect()
+}
+
+/// A command behind what stands before its name, with its options and its own commands.
+fn with_options(command: &Command, before: &str) -> Vec<String> {
+    let name = format!("{before}{}", command.get_name());
+    let options = command.get_arguments().filter_map(|option| option.get_long());
+    let mut found: Vec<String> = options.map(|option| format!("{name} --{option}")).collect();
+    let own = format!("{name} ");
+    found.extend(command.get_subcommands().flat_map(|command| with_options(command, &own)));
+    found.push(name);
+    found
 }
 
 /// This machine's processors by their names, of graphics too, or why there are none of these.
@@ -283,4 +288,19 @@ fn coverage_rows(known: &Description) -> Result<RecordBatch, Failure> {
         column("status", &rows, |row| row.status.to_string()),
         column("because", &rows, |row| row.because.clone()),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_of_commands_have_their_options_too() {
+        let found = commands();
+        for wanted in
+            ["run", "run --quick", "run --category cpu", "list --newer", "notebook run --jobs", "store ls --since"]
+        {
+            assert_eq!(found.iter().filter(|one| *one == wanted).count(), 1, "{wanted} in {found:?}");
+        }
+    }
 }

@@ -27,8 +27,8 @@ pub struct Available {
     pub queries: Vec<String>,
     /// Columns of the record, as `table.column`.
     pub columns: Vec<String>,
-    /// Commands, and each command with each of its long options, `run` with each category too: `run`, `run --quick`,
-    /// `run --category cpu`.
+    /// Commands, those of commands too, and each with each of its long options, `run` with each category too: `run`,
+    /// `run --quick`, `run --category cpu`, `notebook run --jobs`.
     pub commands: Vec<String>,
     /// Names in the table `measures`.
     pub measures: Vec<String>,
