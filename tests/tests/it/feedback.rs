@@ -63,6 +63,23 @@ fn the_depth_of_a_model_is_a_loop_too() {
 }
 
 #[test]
+fn the_batch_of_a_training_and_the_precision_of_a_product_are_loops_too() {
+    let bench = Bench::new();
+    let settings = |asked: &[&str]| -> Vec<String> {
+        let more = ["--threads", "1", "--hold", "time=60s", "--turns", "2", "--format", "json"];
+        let turns: Vec<Value> = serde_json::from_str(&bench.ok(&[&["feedback"][..], asked, &more].concat())).unwrap();
+        words(&turns, "setting").into_iter().map(str::to_owned).collect()
+    };
+    let mut training = vec!["text-training", "--implementation", "kept", "--set", "batch=2,4"];
+    for size in ["layers=1", "heads=1", "width=8", "seq=8", "steps=5"] {
+        training.extend(["--set", size]);
+    }
+    assert_eq!(settings(&training), ["batch=2", "batch=4"]);
+    let product = ["matmul", "--set", "m=8", "--implementation", "tiled", "--dtype", "bf16,f32"];
+    assert_eq!(settings(&product), ["dtype=bf16", "dtype=f32"]);
+}
+
+#[test]
 fn what_no_loop_can_do_is_refused_with_what_to_do() {
     let bench = Bench::new();
     let hold = ["--hold", "time=0.001", "--turns", "2", "--name", "stuck"];

@@ -118,9 +118,14 @@ fn asked<'a>(arguments: &'a TuneArgs, target: &'a Target) -> Asked<'a> {
     }
 }
 
-/// A plan of the first of all values, by which the workers are asked what there is.
+/// A plan of the first of all values, by which the workers are asked what there is; of a workload that only a worker makes cases of,
+/// all values of its parameters.
 pub fn first_plan(asked: &Asked<'_>, seed: u64, keep_disturbed: bool) -> Plan {
-    let first = |(name, values): &(String, Axis)| (name.clone(), Axis(values.0.iter().take(1).cloned().collect()));
+    let is_linked = benchbook_workloads::problems().find_workload(asked.workload).is_ok();
+    let first = |(name, values): &(String, Axis)| {
+        let count = if is_linked { 1 } else { values.0.len() };
+        (name.clone(), Axis(values.0.iter().take(count).cloned().collect()))
+    };
     let case = CaseSpec {
         workload: asked.workload.to_owned(),
         preset: None,

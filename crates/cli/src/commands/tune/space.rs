@@ -64,10 +64,13 @@ pub struct Choice {
     problems: Registry,
     /// The one case, where no parameter is chosen.
     case: Option<Case>,
+    /// All cases of a workload that this program does not link, as its worker has made them.
+    owned: Vec<Case>,
 }
 
 impl Choice {
-    /// What can be chosen of what is asked for; `cases` are those of the first values, as a plan resolves them.
+    /// What can be chosen of what is asked for; `cases` are those of the first values, as a plan resolves them, and those of all values
+    /// where only a worker makes them.
     ///
     /// # Errors
     /// Names that nothing has, values that a knob may not be, or several cases where none is chosen.
@@ -125,7 +128,8 @@ impl Choice {
         };
         let workload = asked.workload.to_owned();
         let problems = benchbook_workloads::problems();
-        Ok(Self { dimensions, workload, params, variant, knobs, set, problems, case })
+        let owned = if problems.find_workload(&workload).is_ok() { Vec::new() } else { cases.to_vec() };
+        Ok(Self { dimensions, workload, params, variant, knobs, set, problems, case, owned })
     }
 
     /// The space of all that can be chosen.
@@ -184,7 +188,13 @@ impl Choice {
         }
         let case = match &self.case {
             Some(case) => case.clone(),
-            None => self.problems.case(&self.workload, params).map_err(|error| error.to_string())?,
+            None if self.owned.is_empty() => {
+                self.problems.case(&self.workload, params).map_err(|error| error.to_string())?
+            }
+            None => {
+                let found = self.owned.iter().find(|case| has(&case.params, &params)).cloned();
+                found.ok_or_else(|| format!("{} has no case with {params}", self.workload))?
+            }
         };
         Ok(Subject { case, variant })
     }
@@ -241,6 +251,11 @@ fn number(value: &Value) -> Option<f64> {
         Value::Float(value) => Some(*value),
         Value::Text(_) | Value::Bool(_) => None,
     }
+}
+
+/// Whether a case has these parameters among its own.
+fn has(all: &Params, some: &Params) -> bool {
+    some.0.iter().all(|(name, value)| all.0.get(name) == Some(value))
 }
 
 /// The implementations that are asked for, by the names that they are asked by: else the one that has knobs, else all that
@@ -406,6 +421,25 @@ mod tests {
         let choice = Choice::new(&Asked { sets: &impossible, ..asked }, &known(), &case()).unwrap();
         let point = choice.space().unwrap().point(0).unwrap();
         assert!(choice.subject(&point).unwrap_err().contains('m'), "no matrix has no rows");
+    }
+
+    #[test]
+    fn cases_that_only_a_worker_makes_are_those_that_it_has_made() {
+        let of = |batch: i64| Case {
+            workload: "elsewhere".into(),
+            name: format!("b{batch}"),
+            params: Params::default().with("batch", Value::Int(batch)).with("layers", Value::Int(2)),
+        };
+        let mut known = known();
+        known.implementations[1].workload = "elsewhere".into();
+        let sets = [values("batch", &[2, 4, 5])];
+        let asked = Asked { workload: "elsewhere", sets: &sets, ..nothing() };
+        let choice = Choice::new(&asked, &known, &[of(2), of(4)]).unwrap();
+        let space = choice.space().unwrap();
+        let case = |number: u64| choice.subject(&space.point(number).unwrap()).map(|subject| subject.case.name);
+        assert_eq!([case(0), case(1)], [Ok("b2".to_owned()), Ok("b4".to_owned())]);
+        assert!(case(2).unwrap_err().contains("elsewhere has no case with "));
+        assert_eq!(choice.usual().unwrap().case.name, "b2");
     }
 
     #[test]
