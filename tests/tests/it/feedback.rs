@@ -1,5 +1,6 @@
 //! Loops that measurements close: they climb, keep to a bound, do not swing, and go on where a call has ended.
 
+use benchbook_record::{LocalStore, RunRow, RunWriter};
 use benchbook_tests::Bench;
 use serde_json::Value;
 
@@ -80,8 +81,22 @@ fn the_batch_of_a_training_and_the_precision_of_a_product_are_loops_too() {
 }
 
 #[test]
+fn two_loops_of_one_name_at_a_time_are_refused_and_one_that_was_cut_off_is_no_turn() {
+    let bench = Bench::new();
+    let store = LocalStore::create_or_open(bench.store()).unwrap();
+    let row = RunRow { tags: vec!["feedback:busy".into()], ..RunRow::new("matmul-search") };
+    let writer = RunWriter::create(&store, &row).unwrap();
+    let hold = ["--hold", "time=10s", "--turns", "1", "--name", "busy"];
+    bench.fails(&[&LOOP[..], &hold].concat(), 4, &["another process is at work on feedback:busy", "--name"]);
+    drop(writer);
+    let first = turns(&bench, &hold);
+    assert_eq!((words(&first, "setting"), words(&first, "move")), (vec!["m=8"], vec!["up"]));
+}
+
+#[test]
 fn what_no_loop_can_do_is_refused_with_what_to_do() {
     let bench = Bench::new();
+    bench.fails(&[&LOOP[..], &["--hold", "time=1s", "--turns", "0"]].concat(), 4, &["a loop of 0 turns", "--turns 20"]);
     let hold = ["--hold", "time=0.001", "--turns", "2", "--name", "stuck"];
     bench.fails(&[&LOOP[..], &hold].concat(), 4, &["no setting keeps to time ≤", "a higher bound"]);
     let fixed = ["feedback", "matmul", "--set", "m=8", "--implementation", "tiled", "--hold", "time=1s"];

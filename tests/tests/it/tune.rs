@@ -226,6 +226,17 @@ fn what_cannot_be_searched_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn what_only_a_later_setting_or_the_end_asks_for_is_refused_before_anything_is_measured() {
+    let bench = Bench::new();
+    let none_confirms = [&TUNE[..], &["--budget", "1", "--method", "random", "--replicates", "0"]].concat();
+    bench.fails(&none_confirms, 4, &["`replicates` is 0"]);
+    // The first setting has one thread.
+    bench.fails(&words(&["--budget", "1", "--threads", "0"]), 4, &["`threads` is 0"]);
+    bench.fails(&words(&["--budget", "1", "--threads", "2000"]), 4, &["`threads` is over 1024"]);
+    assert!(!bench.store().join("benchbook-store.json").exists(), "nothing was measured");
+}
+
+#[test]
 fn searches_of_two_names_share_a_store_that_knew_nothing() {
     let bench = Bench::new();
     LocalStore::create_or_open(bench.store()).unwrap();

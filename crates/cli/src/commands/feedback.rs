@@ -26,6 +26,9 @@ const EVENT: &str = "feedback";
 pub fn feedback(store: &str, arguments: &FeedbackArgs) -> Result<u8, Failure> {
     let interrupted = interrupt_flag("finishing the journal")?;
     let beside = arguments.beside.found()?;
+    if arguments.turns == 0 {
+        return Err(Failure::say("a loop of 0 turns measures nothing: give --turns 20 or more"));
+    }
     once("--set", &arguments.sets, "write NAME=A,B for several values")?;
     let threads: Vec<usize> = arguments.threads.into_iter().collect();
     let target = target((arguments.workload.as_ref(), arguments.model.as_ref()), &arguments.sets, 1)?;

@@ -65,6 +65,10 @@ pub fn tune(store: &str, arguments: &TuneArgs) -> Result<u8, Failure> {
     plan.sampling.blocks = arguments.blocks;
     plan.sampling.min_sample_ns = sample_ns;
     plan.sampling.warmup_ns = sample_ns.saturating_mul(10);
+    // What is asked for later settings, or for the end, is refused before anything is measured.
+    for threads in arguments.threads.iter().copied().map(Some).chain([None]) {
+        Plan { threads, replicates: arguments.replicates, ..plan.clone() }.check()?;
+    }
     let mut ready = start(plan).beside(beside.workers.clone()).interrupted(&interrupted).workers()?;
     let cases: Vec<Case> = ready.cells.iter().map(|cell| cell.case.clone()).collect();
     let choice = Choice::new(&asked, ready.known(), &cases)?;
