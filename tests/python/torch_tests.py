@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import torch
-from benchbook_worker import Setting, latent, machine, torch_rows, transformer
+from benchbook_worker import Setting, latent, machine, torch_rows, training_rows, transformer
 from benchbook_worker.arrays import Torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
@@ -114,6 +114,40 @@ class TestBlock(unittest.TestCase):
             with mock.patch.object(functional, name, wraps=getattr(functional, name)) as norm:
                 program.make(setting, inputs)(*[inputs[name] for name in program.names(inputs)])
             self.assertEqual(norm.call_count, count, params)
+
+
+#: A GPT-2 that is trained in no time.
+TRAINING = {"layers": 1, "heads": 1, "width": 4, "vocabulary": 5, "batch": 1, "seq": 2, "steps": 3, "rate": 1e-3}
+
+
+def training_inputs_of(params):
+    """Inputs of `gpt2-training`, as the workload has them."""
+    layers, width, words = (params[name] for name in ("layers", "width", "vocabulary"))
+    shapes = {"wte": (words, width), "wpe": (params["seq"], width)}
+    shapes |= {"norm_gain": (2 * layers + 1, width), "norm_bias": (2 * layers + 1, width)}
+    shapes |= {"qkv": (layers, width, 3 * width), "qkv_bias": (layers, 3 * width)}
+    shapes |= {"merge": (layers, width, width), "merge_bias": (layers, width)}
+    shapes |= {"up": (layers, width, 4 * width), "up_bias": (layers, 4 * width)}
+    shapes |= {"down": (layers, 4 * width, width), "down_bias": (layers, width)}
+    numbers = torch.Generator().manual_seed(2)
+    inputs = {name: torch.randn(shape, generator=numbers) for name, shape in shapes.items()}
+    ids = torch.randint(words, (params["steps"], params["batch"], params["seq"] + 1), generator=numbers)
+    return inputs | {"ids": ids}
+
+
+class TestTraining(unittest.TestCase):
+    def looped(self, params):
+        training = training_rows.Eager(Setting("gpt2-training", params, "f32", 1, "torch"), training_inputs_of(params))
+        training.begin()
+        while training.step()[1]:
+            pass
+        return training.result()
+
+    def test_a_loss_that_is_no_number_is_told_with_its_step(self):
+        losses, norms = self.looped(TRAINING)
+        self.assertEqual((losses.shape, norms.shape), ((3, 1), (3, 12)))
+        with self.assertRaisesRegex(ValueError, "diverged: the loss of step 2 of 3 is "):
+            self.looped(TRAINING | {"rate": 1e29})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Training of seeded models in PyTorch, a batch a step: autograd, SDPA, and the fused AdamW; and the way back through a chain."""
 
+import math
 from functools import partial
 
 import torch
@@ -156,7 +157,12 @@ class Eager:
         return setting.batch * setting.seq, len(self.losses) < setting.steps
 
     def result(self):
-        return torch.stack(self.losses)[:, None], torch.stack(self.norms)
+        losses = torch.stack(self.losses)
+        # Looked at behind the last step: in between, a GPU would have to be waited for.
+        for step, loss in enumerate(losses.tolist(), 1):
+            if not math.isfinite(loss):
+                raise ValueError(f"diverged: the loss of step {step} of {self.setting.steps} is {loss}")
+        return losses[:, None], torch.stack(self.norms)
 
 
 class Compile(Eager):
