@@ -45,7 +45,7 @@ pub fn plan(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::Values;
+    use super::super::entry::{Values, entries};
     use super::*;
 
     fn entry() -> Entry {
@@ -83,6 +83,16 @@ mod tests {
         let long = super::plan(&Entry { dtypes, blocks: Some(1), seconds: Some(9), ..entry() });
         assert!(long.contains("dtypes = [\"f32\", \"f8e4m3\"]\n\n[sampling]\nblocks = 1\n"), "{long}");
         assert!(long.contains("time_s = 9\n"), "{long}");
+    }
+
+    #[test]
+    fn a_claim_of_long_loops_has_the_time_for_all_of_its_processes() -> Result<(), String> {
+        let entries = entries()?;
+        for (claim, seconds) in [("memory-pool-large", 1200), ("fp8-loss-1k", 1800), ("fp8-loss-10k", 10_800)] {
+            let entry = entries.iter().find(|entry| entry.claim == claim).ok_or(claim)?;
+            assert!(super::plan(entry).contains(&format!("time_s = {seconds}\n")), "{claim}");
+        }
+        Ok(())
     }
 
     #[test]
