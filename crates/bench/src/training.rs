@@ -18,6 +18,19 @@ const STEPS: Plan = ("training_steps.toml", include_str!("training_steps.toml"))
 const QUICK: Plan = ("training_quick.toml", include_str!("training_quick.toml"));
 const QUICK_STEPS: Plan = ("training_steps_quick.toml", include_str!("training_steps_quick.toml"));
 
+/// What our own training has taken of memory and given back; a head alone as long as nobody has recorded it.
+const RECORD: &str = include_str!("../../../datasets/allocations.csv");
+
+/// A plan in which the recorded trace of allocations stands beside the seeded one, where there is a record.
+fn replaying(plan: &str, record: &str) -> String {
+    let is_recorded = record.lines().nth(1).is_some();
+    let origins = if is_recorded { r#"origin = ["seeded", "recorded"]"# } else { SEEDED };
+    plan.replace(SEEDED, origins)
+}
+
+/// The trace of allocations as a plan names it.
+const SEEDED: &str = r#"origin = "seeded""#;
+
 /// What is measured: all of it, or whole steps alone, in either form.
 fn plans(choice: &Choice) -> &'static [Plan] {
     match (choice.family == TRAINING_STEPS, choice.quick) {
@@ -136,7 +149,9 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
 pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     let (devices, plans) = (kernels::here(ready, &DEVICES)?, plans(choice));
     let python = kernels::python(ready);
-    let measured = kernels::measured(ready, &choice.family, plans, &RIVALS, Some(&python), &devices)?;
+    let texts: Vec<(&str, String)> = plans.iter().map(|(name, plan)| (*name, replaying(plan, RECORD))).collect();
+    let run: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let measured = kernels::measured(ready, &choice.family, &run, &RIVALS, Some(&python), &devices)?;
     let ran = kernels::ask(ready, &measured.folder, &["sql", "--format", "json", kernels::INSTRUCTIONS])?;
     let mut lines = vec![HEAD.to_owned(), String::new(), kernels::instructions(&ran), String::new()];
     lines.extend(beside::COLUMNS.map(str::to_owned));
@@ -281,6 +296,18 @@ mod tests {
             .map(|(family, quick)| held(&form(family, quick)));
         // The shorter forms leave out a ratio that is told alone, activations that a smaller model computes again, and a second model.
         assert_eq!(found, [GOALS.len(), GOALS.len() - 1, 6, 2]);
+    }
+
+    #[test]
+    fn a_recorded_trace_stands_beside_the_seeded_one_once_there_is_a_record() {
+        let head = "event,block,numbers\n";
+        let recorded = format!("{head}take,0,5\ngive,0,\n");
+        for (name, plan) in [KERNELS, QUICK] {
+            assert!(names(plan, "allocation-trace") && replaying(plan, head) == plan, "{name}");
+            let both = replaying(plan, &recorded);
+            assert!(names(&both, "recorded") && names(&both, "seeded"), "{name}: {both}");
+        }
+        assert_eq!(replaying(STEPS.1, &recorded), STEPS.1);
     }
 
     #[test]
