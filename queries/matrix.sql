@@ -19,7 +19,10 @@
 -- beyond equality, and undecided otherwise: also where no item differs, since few items say little. What keeps no cache, as an
 -- encoder, has the memory of its weights; positions_kept is the share of its positions that goes through all blocks to their
 -- end. energy_ratio is what a call took of the processors' energy (RAPL: whole packages, with what idles) over that of the
--- model, in joules of a typical process each; energy says why there is none.
+-- model, in joules of a typical process each; energy says why there is none. time_ns is that of a call (of a text, or of all
+-- that a real model is held against), beside baseline_ns of the model as it is. formats_tried is how many formats a search has
+-- tried. part says how much of the model it is; heading is its name where all of its cells are of one case, or else that of the
+-- case, as cells of other sizes, or of a file that has changed meanwhile, are cells of their own.
 WITH newest AS (
     SELECT * FROM matrix_cells
     WHERE suite = CAST($suite AS VARCHAR)
@@ -39,6 +42,7 @@ metrics AS (
         median(CASE WHEN m.name = 'capacity_kept' THEN m.value END) AS capacity_kept,
         median(CASE WHEN m.name = 'token_depth' THEN m.value END) AS token_depth,
         median(CASE WHEN m.name = 'layer_bits' THEN m.value END) AS layer_bits,
+        median(CASE WHEN m.name = 'formats_tried' THEN m.value END) AS formats_tried,
         median(CASE WHEN m.name = 'kl_divergence' THEN m.value END) AS kl_divergence,
         max(CASE WHEN m.name = 'kl_divergence_high' THEN m.value END) AS kl_high,
         median(CASE WHEN m.name = 'top1_agreement' THEN m.value END) AS agreement,
@@ -75,6 +79,19 @@ speeds AS (
     FROM metric_values
     WHERE lost IS NULL AND metric IN ('tokens_per_second', 'time_to_first_token', 'cpu_energy_joules')
     GROUP BY run_id, case_name, variant
+),
+sizes AS (
+    SELECT
+        t.run_id,
+        t.case_name,
+        CAST(max(param(t.params, 'layers')) AS BIGINT) AS layers,
+        CAST(max(param(t.params, 'of_layers')) AS BIGINT) AS of_layers,
+        CAST(max(param(t.params, 'experts')) AS BIGINT) AS experts,
+        CAST(max(param(t.params, 'of_experts')) AS BIGINT) AS of_experts
+    FROM trials t
+    JOIN runs r ON r.run_id = t.run_id
+    WHERE r.suite = CAST($suite AS VARCHAR)
+    GROUP BY t.run_id, t.case_name
 ),
 energy AS (
     SELECT run_id, min(message) AS why FROM events WHERE kind = 'energy' GROUP BY run_id
@@ -120,6 +137,8 @@ beside AS (
         j.replicates,
         j.minimum_detectable_effect,
         j.p_value,
+        j.candidate_ns AS time_ns,
+        j.baseline_ns,
         s.tokens_per_second,
         b.tokens_per_second AS baseline_tokens_per_second,
         s.first_token_ns,
@@ -143,6 +162,7 @@ beside AS (
         m.capacity_kept,
         m.token_depth,
         m.layer_bits,
+        m.formats_tried,
         m.kl_divergence,
         m.kl_high,
         m.agreement,
@@ -161,13 +181,18 @@ beside AS (
         m.word_error_difference_high,
         m.positions_kept,
         m.pearson,
-        m.cosine_to_f32
+        m.cosine_to_f32,
+        z.layers,
+        z.of_layers,
+        z.experts,
+        z.of_experts
     FROM newest n
     LEFT JOIN judged j ON j.run_id = n.run_id AND j.case_name = n.case_name AND j.candidate = n.variant
     LEFT JOIN metrics m ON m.run_id = n.run_id AND m.case_name = n.case_name AND m.variant = n.variant
     LEFT JOIN metrics p ON p.run_id = n.run_id AND p.case_name = n.case_name AND p.variant = j.baseline
     LEFT JOIN speeds s ON s.run_id = n.run_id AND s.case_name = n.case_name AND s.variant = n.variant
     LEFT JOIN speeds b ON b.run_id = n.run_id AND b.case_name = n.case_name AND b.variant = j.baseline
+    LEFT JOIN sizes z ON z.run_id = n.run_id AND z.case_name = n.case_name
     LEFT JOIN energy e ON e.run_id = n.run_id
 ),
 adjusted AS (
@@ -196,6 +221,27 @@ told AS (
         CASE WHEN strpos(b.case_name, ' seeded ') > 0 THEN 'seeded' ELSE 'real' END AS weights
     FROM adjusted b
     LEFT JOIN named o ON o.technique = b.technique
+),
+headed AS (
+    SELECT
+        *,
+        CASE
+            WHEN cell <> 'measured' THEN NULL
+            WHEN weights = 'real' THEN 'all of it, real weights'
+            WHEN layers IS NULL OR of_layers IS NULL THEN NULL
+            ELSE concat(
+                layers, ' of ', of_layers, ' layers',
+                CASE WHEN experts < of_experts THEN concat(', ', experts, ' of ', of_experts, ' experts') END,
+                ', seeded weights'
+            )
+        END AS part,
+        CASE
+            WHEN weights = 'real' THEN case_name
+            WHEN min(case_name) OVER (PARTITION BY model, weights) <> max(case_name) OVER (PARTITION BY model, weights)
+            THEN case_name
+            ELSE model
+        END AS heading
+    FROM told
 )
 SELECT
     model,
@@ -213,6 +259,7 @@ SELECT
     END AS helps,
     quality,
     weights,
+    part,
     speedup,
     low,
     high,
@@ -236,6 +283,8 @@ SELECT
     minimum_detectable_effect,
     scope,
     replicates,
+    time_ns,
+    baseline_ns,
     tokens_per_second,
     baseline_tokens_per_second,
     first_token_ns,
@@ -249,6 +298,7 @@ SELECT
     peak_added_bytes,
     token_depth,
     layer_bits,
+    formats_tried,
     kl_high,
     agreement_low,
     perplexity,
@@ -263,8 +313,9 @@ SELECT
     pearson,
     cosine_to_f32,
     case_name,
+    heading,
     baseline,
     candidate,
     run_id
-FROM told
+FROM headed
 ORDER BY model, case_name, started_at, first_trial

@@ -88,6 +88,7 @@ fn a_cell_is_measured_or_says_why_not() {
     assert_near(of("memory_ratio"), 35.0 / 110.0, "memory");
     assert_near(of("flops_saved"), 0.25, "operations");
     assert_near(of("kl_divergence"), 0.25, "divergence");
+    assert!((99_000.0..102_000.0).contains(&of("time_ns")) && (199_000.0..202_000.0).contains(&of("baseline_ns")));
     // It is the only comparison of the matrix.
     assert!(of("matrix_q") < 1e-6);
     // Four times as fast is asked for.
@@ -179,9 +180,33 @@ fn quality_is_judged_by_the_interval_of_real_text_or_labels() {
     );
     assert_eq!(words(&answer, "quality"), ["kept", "lost", "undecided", "kept", "lost", "kept"]);
     assert_eq!(words(&answer, "weights"), ["real"; 6]);
+    assert_eq!(words(&answer, "part"), ["all of it, real weights"; 6]);
+    assert_eq!(words(&answer, "heading"), [real; 6]);
     let strict = asked(&session, "matrix", &[("less_quality", "0.001")]);
     assert_eq!(words(&strict, "quality"), ["lost", "lost", "undecided", "undecided", "lost", "undecided"]);
     assert_eq!(asked(&session, "cross_model", &[]).rows(), 0, "over models, seeded weights alone are compared");
+}
+
+#[test]
+fn a_cell_says_how_much_of_a_model_it_is_and_two_sizes_of_one_are_told_apart() {
+    let fixture = Fixture::new();
+    let [small, large] = ["tiny seeded 4+4 of l30 llama l2", "tiny seeded 4+4 of l30 llama l4"];
+    fixture.run(|writer| {
+        for (number, (case, layers)) in (1..).zip([(small, 2), (large, 4)]) {
+            let params = json!({
+                "layers": {"int": layers}, "of_layers": {"int": 30}, "experts": {"int": 16}, "of_experts": {"int": 64}
+            });
+            add(writer, &trial(number, "int8", case, 0, params));
+            measure(writer, number, "formats_tried", 6.0, "count");
+            writer.sample(&sample(number, 0, number, 1_000)).unwrap();
+        }
+        ends(writer, 9, ["int8", LARGE], (Status::Unsupported, "not here: large has experts"));
+    });
+    let answer = asked(&fixture.session(), "matrix", &[]);
+    assert_eq!(words(&answer, "heading"), ["large", small, large]);
+    let part = |layers: i64| format!("{layers} of 30 layers, 16 of 64 experts, seeded weights");
+    assert_eq!(words(&answer, "part"), ["-".to_owned(), part(2), part(4)]);
+    assert_eq!(floats(&answer, "formats_tried"), [None, Some(6.0), Some(6.0)]);
 }
 
 #[test]
