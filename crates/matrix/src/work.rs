@@ -190,7 +190,8 @@ impl Matrix {
              group by cpu_model, threads order by runs desc, cpu_model, threads",
             quoted(self.plan.suite())
         ))?;
-        Ok(matrix_page(&matrix?, &cross_model?, &optimizations?, &adaptive, &machines)?)
+        let techniques: Vec<(&str, &str)> = technique::ALL.iter().map(|one| (one.name, one.about)).collect();
+        Ok(matrix_page(&matrix?, &cross_model?, &optimizations?, &adaptive, &machines, &techniques)?)
     }
 
     /// A plan of all cases, which nobody measures: whoever would says what they are called, and what this machine is.

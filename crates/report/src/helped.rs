@@ -14,7 +14,9 @@ use crate::text::Cells;
 
 /// What the page is about.
 const ABOUT: &str = "A technique changes a model: fewer bits, fewer weights, a cache that forgets. Each was timed in turn with the model \
-    as it is, in fresh processes. What can be claimed of each model:";
+    as it is, in fresh processes. Below stands what can be claimed of each model. A cell has the technique; how many times as fast it \
+    makes the model, with the 95 % interval; the share of the memory that is left; and what becomes of the quality. – is where nothing \
+    can be claimed.";
 
 /// How to read it; the numbers are the usual ones of the query `matrix`.
 const READ: [(&str, &str); 4] = [
@@ -37,8 +39,8 @@ const READ: [(&str, &str); 4] = [
     ),
     (
         "How much of a model",
-        "all of it by real weights; by seeded ones as many of its first layers as there is room for. The case name of every cell below \
-         says how many of how many.",
+        "stands under its name: all of it by real weights; by seeded ones as many of its first layers as there is room for, which tell its \
+         time and its memory.",
     ),
 ];
 
@@ -105,18 +107,24 @@ impl<'a> Gain<'a> {
 
     /// The technique with its numbers, in lines: `int8`, `2.1× (2 to 2.2)`, `0.26 of the memory`, `quality kept`.
     fn told(&self) -> String {
-        let numbers = speed(&self.row).into_iter().chain(cost(&self.row, self.quality.clone()));
+        let numbers = speed(&self.row).into_iter().chain(cost(&self.row, Some(self.quality())));
         std::iter::once(self.technique.clone()).chain(numbers).collect::<Vec<_>>().join("\n")
     }
 
+    /// What becomes of the quality, or how far answers move where nothing judges it.
+    fn quality(&self) -> String {
+        self.quality.clone().unwrap_or_else(|| match moved(&self.row) {
+            Some(moved) => format!("not judged: {moved}"),
+            None => "not judged".to_owned(),
+        })
+    }
+
     fn cells(&self) -> Vec<String> {
-        let unjudged = || moved(&self.row).map(|moved| format!("not judged: {moved}"));
         let shares = ["memory_ratio", "energy_ratio"].map(|name| share(&self.row, name));
         let [memory, energy] = shares.map(Option::unwrap_or_default);
-        let quality = self.quality.clone().or_else(unjudged).unwrap_or_default();
         let model = across(&self.row).unwrap_or_default();
         let speed = speed(&self.row).unwrap_or_default();
-        vec![model, self.technique.clone(), self.helps.clone(), speed, memory, energy, quality]
+        vec![model, self.technique.clone(), self.helps.clone(), speed, memory, energy, self.quality()]
     }
 }
 
@@ -150,11 +158,13 @@ pub fn helped(matrix: &Answer) -> String {
             }
         };
         let best = BEST.map(|(_, smallest, kept)| best(&gains, smallest, kept).map_or(ABSENT.to_owned(), Gain::told));
-        best_of.push([model.clone(), told].into_iter().chain(best).collect());
+        let parts: BTreeSet<String> = alike().filter_map(|row| row.text("part")).collect();
+        let named = std::iter::once(model.clone()).chain(parts).collect::<Vec<_>>().join("\n");
+        best_of.push([named, told].into_iter().chain(best).collect());
         gained.extend(gains.iter().map(Gain::cells));
     }
     let header: Vec<String> =
-        ["model", "how many help"].into_iter().chain(BEST.map(|(name, ..)| name)).map(str::to_owned).collect();
+        ["model", "techniques that help"].into_iter().chain(BEST.map(|(name, ..)| name)).map(str::to_owned).collect();
     let best_of = Cells { numeric: vec![false; header.len()], header, rows: best_of };
     let mut html = format!("<p>{}</p>\n{}<h3>How to read it</h3>\n<dl>\n", escaped(ABOUT), table(&best_of, FITS, &[]));
     for (word, meaning) in READ {
@@ -221,8 +231,8 @@ mod tests {
     fn a_model_has_a_row_that_says_what_helps_and_so_has_a_gain() {
         let html = helped(&answer(&CELLS));
         let [int8, nf4] = [
-            "int8\n2.1× (2 to 2.2)\n0.26 of the memory\nanswers move by 0.1 nats",
-            "nf4\n1.5× (1.4 to 1.6)\n0.14 of the memory\nanswers move by 0.3 nats",
+            "int8\n2.1× (2 to 2.2)\n0.26 of the memory\nquality not judged: answers move by 0.1 nats",
+            "nf4\n1.5× (1.4 to 1.6)\n0.14 of the memory\nquality not judged: answers move by 0.3 nats",
         ];
         let of_a = format!("<td>a</td><td>2 of 3</td><td>{int8}</td><td>–</td><td>{nf4}</td><td>–</td>");
         assert!(html.contains(&of_a), "{html}");
@@ -243,16 +253,18 @@ mod tests {
             ("helps", words(&[Some("smaller"), Some("faster"), Some("no gain to claim")])),
             ("quality", words(&[None, Some("kept"), Some("lost")])),
             ("weights", words(&[Some("seeded"), Some("real"), Some("real")])),
-            ("case_name", words(&[Some("a seeded 4+4"), Some("a 24×16"), Some("m lee")])),
+            ("heading", words(&[Some("a"), Some("a 24×16"), Some("m lee")])),
+            ("part", words(&[Some("2 of 30 layers"), Some("all of it"), Some("all of it")])),
             ("speedup", floats(&[Some(1.1), Some(1.5), Some(1.0)])),
             ("memory_ratio", floats(&[Some(0.26), Some(0.25), Some(1.0)])),
         ]);
         let html = helped(&matrix);
         let int8 = "int8\n1.1×\n0.26 of the memory\nquality kept";
-        let of_a = format!("<td>a</td><td>1 of 1</td><td>–</td><td>–</td><td>{int8}</td><td>{int8}</td>");
+        let of_a =
+            format!("<td>a\n2 of 30 layers</td><td>1 of 1</td><td>–</td><td>–</td><td>{int8}</td><td>{int8}</td>");
         assert!(html.contains(&of_a), "{html}");
         assert!(html.contains("<td class=\"n\">0.26</td><td>kept</td></tr>"), "{html}");
-        assert!(html.contains("<td>m</td><td>none of 1 gains anything that can be claimed</td>"), "{html}");
+        assert!(html.contains("<td>m\nall of it</td><td>none of 1 gains anything that can be claimed</td>"), "{html}");
         let speed = matrix_figures(&matrix).unwrap().remove(0).text();
         assert!(speed.contains("int8, a 24×16"), "{speed}");
     }
@@ -266,7 +278,7 @@ mod tests {
             ("helps", words(&["faster", "faster and smaller", "faster", "smaller", "smaller, but slower"].map(Some))),
             ("quality", words(&["lost", "kept", "undecided", "kept", "lost"].map(Some))),
             ("weights", words(&[Some("real"); 5])),
-            ("case_name", words(&["a lee", "a lee", "a brown", "a lee", "a lee"].map(Some))),
+            ("heading", words(&["a lee", "a lee", "a brown", "a lee", "a lee"].map(Some))),
             ("speedup", floats(&[3.0, 2.0, 1.5, 1.0, 0.5].map(Some))),
             ("memory_ratio", floats(&[1.0, 0.3, 0.9, 0.4, 0.1].map(Some))),
         ]);

@@ -1,6 +1,7 @@
 //! The matrix of models and techniques as a page that works offline: which technique helps which model, heat maps, quality
 //! against speed, techniques over all models, and every cell with what is known of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ const MOST_ROWS: usize = 2_000;
 const LOOK: &str = include_str!("matrix.css");
 
 /// What a cell tells first.
-const DETAILS: [&str; 29] = [
+const DETAILS: [&str; 38] = [
     "model",
     "technique",
     "optimization",
@@ -33,12 +34,20 @@ const DETAILS: [&str; 29] = [
     "helps",
     "quality",
     "weights",
+    "part",
     "case_name",
     "speedup",
     "low",
     "high",
     "said",
     "matrix_q",
+    "replicates",
+    "time_ns",
+    "baseline_ns",
+    "tokens_per_second",
+    "baseline_tokens_per_second",
+    "first_token_ns",
+    "baseline_first_token_ns",
     "memory_ratio",
     "weight_bytes",
     "cache_bytes",
@@ -53,11 +62,12 @@ const DETAILS: [&str; 29] = [
     "energy",
     "word_error_difference",
     "positions_kept",
+    "formats_tried",
     "reason",
 ];
 
 /// The page of a matrix, of the rows of the named queries `matrix`, `cross_model`, `optimizations` and `adaptive`, and of the machines on
-/// which it was measured: `cpu_model`, `threads` and `runs`.
+/// which it was measured: `cpu_model`, `threads` and `runs`. `techniques` are their names, each with what it does.
 ///
 /// # Errors
 /// Columns that cannot be shown.
@@ -67,9 +77,11 @@ pub fn matrix_page(
     optimizations: &Answer,
     adaptive: &Answer,
     machines: &Answer,
+    techniques: &[(&str, &str)],
 ) -> Result<String> {
     let mut first = format!("<style>{STYLE}{LOOK}</style>\n{}<h2>What helps which model</h2>\n", measured_on(machines));
     first += &helped(matrix);
+    first += &meant(matrix, techniques);
     let named = optimized(optimizations, matrix, adaptive, across);
     if !named.rows.is_empty() {
         let notes = [
@@ -92,8 +104,10 @@ pub fn matrix_page(
         "Of each model, the techniques that no other one beats both in speed and in how little answers move (Pareto).",
     ];
     let notes = [
-        "A cell is paired block by block with its model as it is. said is the verdict of its run, matrix q the q-value over the whole \
-         matrix, and helps what can be claimed. memory ratio is weights and cache over the model's own.",
+        "A cell is paired block by block with its model as it is, in so many replicates: processes that were started anew. said is the \
+         verdict of its run, matrix q the q-value over the whole matrix, and helps what can be claimed. baseline is the model as it is. \
+         memory ratio is weights and cache over the model's own, capacity kept the share of its numbers that is left, sparsity the \
+         share of those of its layers that is gone.",
         "kl divergence (nats a token) and agreement (of the best token) are beside the same model as it is. Where weights are \
          seeded, they say nothing of quality; where they are real, quality is kept, lost or undecided by the 95 % interval of \
          perplexity, accuracy or word errors beside the model as it is.",
@@ -114,6 +128,22 @@ pub fn matrix_page(
     // Writing to a String cannot fail.
     let _ = writeln!(body, "<script>{SCRIPT}</script>");
     Ok(document_after("Models and techniques", &first, &matrix_figures(matrix)?, &body))
+}
+
+/// What the techniques of the matrix do, to be opened.
+fn meant(matrix: &Answer, techniques: &[(&str, &str)]) -> String {
+    let asked: BTreeSet<String> = rows(matrix).filter_map(|row| row.text("technique")).collect();
+    let known: Vec<&(&str, &str)> = techniques.iter().filter(|(name, _)| asked.contains(*name)).collect();
+    if known.is_empty() {
+        return String::new();
+    }
+    let count = counted(known.len(), "technique");
+    let mut html = format!("<details><summary>What each technique does: {count}</summary>\n<dl>\n");
+    for (name, about) in known {
+        // Writing to a String cannot fail.
+        let _ = writeln!(html, "<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(about));
+    }
+    html + "</dl>\n</details>\n"
 }
 
 /// A table under its title, with what has to be known of it.
@@ -196,9 +226,9 @@ pub fn is_real(row: &Row<'_>) -> bool {
     row.text("weights").as_deref() == Some("real")
 }
 
-/// The column of a cell: its model, which real weights have besides under the label of their case.
+/// The column of a cell: its model, or the label of its case where the model has several (`heading` of the query `matrix`).
 pub fn across(row: &Row<'_>) -> Option<String> {
-    row.text(if is_real(row) { "case_name" } else { "model" })
+    row.text("heading").or_else(|| row.text("model"))
 }
 
 /// Cells that have a speed and a divergence.
@@ -293,6 +323,9 @@ pub mod tests {
         RecordBatch::try_from_iter_with_nullable(all).unwrap().into()
     }
 
+    const ABOUT: [(&str, &str); 3] =
+        [("int8", "eight bits & a scale"), ("nf4", "four bits"), ("e4m3", "floats of eight bits")];
+
     #[test]
     fn the_front_leaves_out_who_is_beaten_in_both() {
         let best = front(&answer(&CELLS)).unwrap();
@@ -317,8 +350,10 @@ pub mod tests {
         ])
         .unwrap()
         .into();
-        let page = matrix_page(&matrix, &cross, &optimizations, &answer(&[]), &machines).unwrap();
+        let page = matrix_page(&matrix, &cross, &optimizations, &answer(&[]), &machines, &ABOUT).unwrap();
         let parts = [
+            "<summary>What each technique does: 2 techniques</summary>",
+            "<dt>int8</dt><dd>eight bits &amp; a scale</dd>",
             "<p>Measured on A&lt;B&gt; 9, 2 threads (41 runs); an unnamed processor, 1 thread (1 run).</p>",
             "Optimizations by name",
             "weights of few bits",
@@ -344,7 +379,9 @@ pub mod tests {
 
     #[test]
     fn an_empty_store_says_what_to_do() {
-        let page = matrix_page(&answer(&[]), &answer(&[]), &answer(&[]), &answer(&[]), &answer(&[])).unwrap();
+        let none = answer(&[]);
+        let page = matrix_page(&none, &none, &none, &none, &none, &ABOUT).unwrap();
+        assert!(!page.contains("What each technique does"), "of no cell there is nothing to explain");
         assert!(page.contains("benchbook matrix --quick") && page.contains("There are no figures"));
     }
 }

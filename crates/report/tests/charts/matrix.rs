@@ -63,7 +63,7 @@ fn the_page_of_a_matrix_tells_first_and_draws_its_maps() {
     ]);
     let optimizations = batch(vec![("optimization", text(["sparse networks"])), ("technique", text(["2of4"]))]);
     let none = nothing();
-    let page = matrix_page(&matrix.into(), &none, &optimizations.into(), &none, &none).expect("a page");
+    let page = matrix_page(&matrix.into(), &none, &optimizations.into(), &none, &none, &[]).expect("a page");
     let told = seen(&browser, &page.replace("</main>", &format!("{COUNT}</main>")));
     for id in ["figure-1", "figure-2", "figure-3"] {
         assert_eq!(told[id]["drawn"], "yes", "{id} of {told}");
@@ -124,7 +124,7 @@ fn the_columns_of_all_models_are_seen_beside_long_commands() {
         ("command", text(searches.iter().map(String::as_str))),
     ]);
     let none = nothing();
-    let page = matrix_page(&matrix.into(), &none, &optimizations.into(), &adaptive.into(), &none).expect("a page");
+    let page = matrix_page(&matrix.into(), &none, &optimizations.into(), &adaptive.into(), &none, &[]).expect("a page");
     // As wide as in a window of 1280 pixels, however wide that of the browser is.
     let main = format!("<main style=\"width: {WINDOW_PX}px\">");
     let told = seen(&browser, &page.replace("<main>", &main).replace("</main>", &format!("{OUTSIDE}</main>")));
