@@ -24,6 +24,12 @@ const MOST_ROWS: usize = 2_000;
 /// The look of this page besides: as wide as the columns of all models need.
 const LOOK: &str = include_str!("matrix.css");
 
+/// What leads from a cell of a map to its rows.
+const LEADS: &str = include_str!("matrix.js");
+
+/// The title of the table to which it leads, by which the script finds it.
+const EVERY: &str = "Every cell";
+
 /// What a cell tells first.
 const DETAILS: [&str; 38] = [
     "model",
@@ -118,7 +124,7 @@ pub fn matrix_page(
     let parts = [
         ("Techniques over all models", cells_of(cross_model, None)?, &over_models[..]),
         ("The best trades of speed for exactness", cells_of(&front(matrix)?, None)?, &front_notes[..]),
-        ("Every cell", cells_of(matrix, Some(&DETAILS))?, &notes[..]),
+        (EVERY, cells_of(matrix, Some(&DETAILS))?, &notes[..]),
     ];
     for (title, cells, under) in parts {
         if !cells.rows.is_empty() {
@@ -126,7 +132,10 @@ pub fn matrix_page(
         }
     }
     // Writing to a String cannot fail.
-    let _ = writeln!(body, "<script>{SCRIPT}</script>");
+    let _ = writeln!(body, "<script>{SCRIPT}{LEADS}</script>");
+    if matrix.rows() > 0 {
+        first += "<p>A click on a cell of a map leads to all that is known of it, in the table of every cell.</p>\n";
+    }
     Ok(document_after("Models and techniques", &first, &matrix_figures(matrix)?, &body))
 }
 

@@ -74,6 +74,10 @@ function benchbookDraw(id) {
     // The buttons would lie on the heading.
     const config = { ...figure.config, ...(narrow(width) && { displayModeBar: false }) };
     await Plotly.newPlot(place, figure.data, figure.layout, config);
+    // A page that waits for it hears of a click on a point, also after the figure was drawn anew.
+    place.on("plotly_click", ({ points }) => {
+      place.dispatchEvent(new CustomEvent("benchbook-click", { bubbles: true, detail: points[0] }));
+    });
     place.dataset.drawn = "yes";
   };
   const failed = (error) => {

@@ -13,6 +13,17 @@ use crate::drawn::{COUNT, seen};
 /// A window of 1280 CSS pixels without the bar that scrolls it.
 const WINDOW_PX: u32 = 1265;
 
+/// Clicks on a cell of the first map, the lower left one, and tells the rows that it leads to: their first two columns.
+const CLICK: &str = r##"<pre id="counts"></pre><script>
+addEventListener("load", () => setTimeout(() => {
+  const place = document.getElementById("figure-1");
+  place.emit("plotly_click", { points: [{ data: place.data[0], x: 0, y: 1 }] });
+  const found = [...document.querySelectorAll("tr.benchbook-found")];
+  const told = found.map((row) => [...row.cells].slice(0, 2).map((cell) => cell.textContent));
+  document.getElementById("counts").textContent = encodeURIComponent(JSON.stringify(told));
+}, 1000));
+</script>"##;
+
 /// Of each table, how many columns it has and which of them lie out of sight, by the title above it; and each command with whether all
 /// of it is seen once it is opened.
 const OUTSIDE: &str = r##"<pre id="counts"></pre><script>
@@ -71,6 +82,9 @@ fn the_page_of_a_matrix_tells_first_and_draws_its_maps() {
     let at = |part: &str| page.find(part).expect(part);
     let named = at("<h2>Optimizations by name</h2>");
     assert!(at("int8\n2.1× (2 to 2.2)\n0.26 of the memory") < named && named < at("<figure>\n"));
+    // By their names, 2of4 comes before int8, and a before b.
+    let led = seen(&browser, &page.replace("</main>", &format!("{CLICK}</main>")));
+    assert_eq!(led, json!([["a", "int8"]]), "a cell of a map leads to its row");
 }
 
 #[test]
