@@ -7,7 +7,8 @@
 -- each within its run; speedup is the best of them. runs are those of the store in which what stands elsewhere was
 -- measured, of any suite; of the comparison before and after, those of the matrix. Of searches and loops over a model, cells
 -- are the models of which they have found something (the view matrix_found), faster and slower those whose best setting is
--- so beside the usual one, and runs those in which fresh processes have confirmed it, or the last turn of a loop.
+-- so beside the usual one, and runs those in which fresh processes have confirmed it, or the last turn of a loop. A command that
+-- asks a query asks it of the same suite.
 WITH newest AS (
     SELECT * FROM matrix_cells
     WHERE suite = CAST($suite AS VARCHAR)
@@ -60,19 +61,37 @@ found AS (
         count(DISTINCT run_id) AS runs
     FROM matrix_found
     GROUP BY optimization
+),
+told AS (
+    SELECT
+        o.place,
+        o.optimization,
+        o.technique,
+        coalesce(c.cells, f.models, 0) AS cells,
+        coalesce(c.measured, f.models, 0) AS measured,
+        coalesce(c.faster, f.faster, 0) AS faster,
+        coalesce(c.slower, f.slower, 0) AS slower,
+        coalesce(c.speedup, f.speedup) AS speedup,
+        CASE WHEN o.technique IS NULL THEN coalesce(e.runs, f.runs, 0) END AS runs,
+        o.command AS usual
+    FROM optimizations o
+    LEFT JOIN cells c ON c.technique = o.technique
+    LEFT JOIN counted e ON e.optimization = o.optimization AND e.command = o.command
+    LEFT JOIN found f ON f.optimization = o.optimization AND o.workload = 'forced-decoding'
 )
 SELECT
-    o.optimization,
-    o.technique,
-    coalesce(c.cells, f.models, 0) AS cells,
-    coalesce(c.measured, f.models, 0) AS measured,
-    coalesce(c.faster, f.faster, 0) AS faster,
-    coalesce(c.slower, f.slower, 0) AS slower,
-    coalesce(c.speedup, f.speedup) AS speedup,
-    CASE WHEN o.technique IS NULL THEN coalesce(e.runs, f.runs, 0) END AS runs,
-    o.command
-FROM optimizations o
-LEFT JOIN cells c ON c.technique = o.technique
-LEFT JOIN counted e ON e.optimization = o.optimization AND e.command = o.command
-LEFT JOIN found f ON f.optimization = o.optimization AND o.workload = 'forced-decoding'
-ORDER BY o.place, o.technique NULLS LAST, o.command
+    optimization,
+    technique,
+    cells,
+    measured,
+    faster,
+    slower,
+    speedup,
+    runs,
+    CASE
+        WHEN strpos(usual, ' --query ') > 0 AND CAST($suite AS VARCHAR) <> 'matrix'
+        THEN concat(usual, ' --param suite=', CAST($suite AS VARCHAR))
+        ELSE usual
+    END AS command
+FROM told
+ORDER BY place, technique NULLS LAST, usual

@@ -297,6 +297,10 @@ fn every_named_optimization_says_what_stands_for_it_and_what_came_of_it() {
     for (place, technique) in words(&answer, "technique").iter().enumerate() {
         assert_eq!(technique == "-", words(&answer, "command")[place].starts_with("benchbook "), "{place}");
     }
+    let asks = |answer: &Answer| words(answer, "command").pop().unwrap();
+    assert_eq!(asks(&answer), "benchbook sql --query before_after --param suite=test", "the matrix that is shown");
+    let usual = fixture.session().named("optimizations", &BTreeMap::new()).unwrap();
+    assert_eq!(asks(&usual), "benchbook sql --query before_after");
     let runs = |name: &str| {
         let all = words(&answer, "optimization").into_iter().zip(ints(&answer, "runs"));
         all.filter(|(one, _)| one == name).filter_map(|(_, runs)| runs).sum::<i64>()
