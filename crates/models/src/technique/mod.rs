@@ -4,12 +4,15 @@
 //! block is, what is kept of a text and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a
 //! description and weights, of which a decoder ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the
 //! weights that it stands for, as plain numbers, for whoever checks it. [`Technique::encoding`] does the same with the encoder of a model.
+//! Several that change different things compose by a list ([`composed`]).
 
+mod composed;
 mod encoding;
 mod narrow;
 mod precision;
 mod table;
 
+pub use composed::composed;
 pub use encoding::Encoding;
 pub use precision::{Tried, mean_bits};
 pub use table::ALL;

@@ -1,6 +1,6 @@
 //! Techniques applied to tiny models: beside the plain numbers that they stand for, and beside what they promise.
 
-use benchbook_models::technique::{ALL, Applied, Change, Technique, mean_bits, named, not_here};
+use benchbook_models::technique::{ALL, Applied, Change, Technique, composed, mean_bits, named, not_here};
 use benchbook_models::weights::{Seeded, Source};
 use benchbook_models::{Decoder, Description, Error, Exit, Experts, Form, Keeps, Plan, Result, Session, Tensor, Text};
 
@@ -114,6 +114,39 @@ fn what_is_promised_is_kept() {
     let window = named("window-sinks").unwrap().applied(&model, &SEEDED, 96).unwrap().decoder().unwrap();
     let longer = |decoder: &Decoder| Session::new(decoder, 96, 8).unwrap().cache_bytes();
     assert_eq!(longer(&window) * 96, longer(&Decoder::load(&model, &SEEDED, 96).unwrap()) * 64);
+}
+
+#[test]
+fn techniques_that_change_different_things_compose_by_a_list() {
+    let model = model("llama", [2, 8, 4, 16, 64, 96]);
+    let of = |names: &[&str]| {
+        let techniques: Vec<&Technique> = names.iter().map(|name| named(name).unwrap()).collect();
+        composed(&techniques, &model, &SEEDED, 24)
+    };
+    let all = of(&["int8", "window-sinks", "heads-25"]).unwrap();
+    assert_eq!((all.description.text.kv_heads, all.plan.keeps.window), (3, Some([4, 60])));
+    let found = logits(&all.decoder().unwrap(), &ids(20));
+    // Of 20 positions, a window of 64 hides none.
+    let plain = Decoder::load(&all.description, &StandsFor(&all), 24).unwrap();
+    assert!(off(&found, &logits(&plain, &ids(20))) < 1e-4);
+    let alone = logits(&of(&["heads-25"]).unwrap().decoder().unwrap(), &ids(20));
+    assert!(off(&found, &alone) > 1e-4, "its weights are of eight bits");
+    let turned = of(&["heads-25", "window-sinks", "int8"]).unwrap();
+    assert_eq!(logits(&turned.decoder().unwrap(), &ids(20)), found, "in whatever order");
+    let exact = Decoder::load(&model, &SEEDED, 24).unwrap();
+    assert_eq!(logits(&of(&[]).unwrap().decoder().unwrap(), &ids(20)), logits(&exact, &ids(20)));
+
+    let refused = |names: &[&str]| of(names).map(|_| ()).unwrap_err().to_string();
+    for (names, who) in [
+        (["int8", "nf4"], "nf4 does not apply: it would change what another one has changed"),
+        (["heads-25", "channels-25"], "channels-25 does not apply: heads-25 has left parts of the model out"),
+        (["int8", "chunks-16"], "chunks-16 does not apply: it changes how a text comes"),
+        (["experts-2of8", "int8"], "int8 does not apply: it would change what another one has changed"),
+        (["int8", "merge-10"], "merge-10 does not apply"),
+    ] {
+        let told = refused(&names);
+        assert!(told.starts_with(who), "{told}");
+    }
 }
 
 #[test]
