@@ -7,8 +7,9 @@
 -- each within its run; speedup is the best of them. runs are those of the store in which what stands elsewhere was
 -- measured, of any suite; of the comparison before and after, those of the matrix. Of searches and loops over a model, cells
 -- are the models of which they have found something (the view matrix_found), faster and slower those whose best setting is
--- so beside the usual one, and runs those in which fresh processes have confirmed it, or the last turn of a loop. A command that
--- asks a query asks it of the same suite.
+-- so beside the usual one, and runs those in which fresh processes have confirmed it, or the last turn of a loop. Of an
+-- implementation that stands beside another one, speedup, low, high and said are those of the best case of the newest run. A
+-- command that asks a query asks it of the same suite.
 WITH newest AS (
     SELECT * FROM matrix_cells
     WHERE suite = CAST($suite AS VARCHAR)
@@ -62,6 +63,23 @@ found AS (
     FROM matrix_found
     GROUP BY optimization
 ),
+compared AS (
+    SELECT
+        o.optimization,
+        o.command,
+        v.speedup,
+        v.low,
+        v.high,
+        v.said,
+        row_number() OVER (
+            PARTITION BY o.optimization, o.command ORDER BY r.started_at DESC, v.speedup DESC NULLS LAST
+        ) AS place
+    FROM optimizations o
+    JOIN verdicts v
+        ON v.workload = o.workload AND v.candidate_implementation = o.implementation AND v.baseline_implementation = o.beside
+    JOIN runs r ON r.run_id = v.run_id
+    WHERE v.nearest
+),
 told AS (
     SELECT
         o.place,
@@ -71,13 +89,18 @@ told AS (
         coalesce(c.measured, f.models, 0) AS measured,
         coalesce(c.faster, f.faster, 0) AS faster,
         coalesce(c.slower, f.slower, 0) AS slower,
-        coalesce(c.speedup, f.speedup) AS speedup,
+        coalesce(c.speedup, f.speedup, b.speedup) AS speedup,
+        b.low,
+        b.high,
+        b.said,
+        o.beside,
         CASE WHEN o.technique IS NULL THEN coalesce(e.runs, f.runs, 0) END AS runs,
         o.command AS usual
     FROM optimizations o
     LEFT JOIN cells c ON c.technique = o.technique
     LEFT JOIN counted e ON e.optimization = o.optimization AND e.command = o.command
     LEFT JOIN found f ON f.optimization = o.optimization AND o.workload = 'forced-decoding'
+    LEFT JOIN compared b ON b.optimization = o.optimization AND b.command = o.command AND b.place = 1
 )
 SELECT
     optimization,
@@ -87,6 +110,10 @@ SELECT
     faster,
     slower,
     speedup,
+    low,
+    high,
+    said,
+    beside,
     runs,
     CASE
         WHEN strpos(usual, ' --query ') > 0 AND CAST($suite AS VARCHAR) <> 'matrix'

@@ -112,15 +112,18 @@ fn found(adaptive: &Answer, optimization: Option<&str>, model: &str) -> String {
     format!("{figure}\n{}", setting.join(" on "))
 }
 
-/// Which command measures something that is no technique of a model, by its first two words, and how often it has.
+/// Which command measures something that is no technique of a model, by its first two words, how often it has, and what came of it
+/// where it stands beside something.
 fn elsewhere(row: &Row<'_>) -> String {
     let command = row.text("command").unwrap_or_default();
     let name = command.split(' ').take(2).collect::<Vec<_>>().join(" ");
-    match row.integer("runs") {
-        None | Some(0) => format!("{name}\nno run yet"),
-        Some(1) => format!("{name}\n1 run"),
-        Some(runs) => format!("{name}\n{runs} runs"),
-    }
+    let runs = match row.integer("runs") {
+        None | Some(0) => "no run yet".to_owned(),
+        Some(1) => "1 run".to_owned(),
+        Some(runs) => format!("{runs} runs"),
+    };
+    let beside = row.text("beside").and_then(|beside| Some(format!("{} beside {beside}", judged(row)?)));
+    [name, runs].into_iter().chain(beside).collect::<Vec<_>>().join("\n")
 }
 
 /// A cell in a few lines: its verdict, `2.1× (2 to 2.2)`, `0.26 of the memory`, `answers move by 0.1 nats`; or what it is instead.
@@ -209,6 +212,11 @@ mod tests {
             ("technique", words(&[Some("2of4"), None, None])),
             ("command", words(&[None, Some("benchbook feedback a"), Some("benchbook feedback b")])),
             ("runs", runs),
+            ("beside", words(&[None, Some("usual"), Some("usual")])),
+            ("said", words(&[None, None, Some("faster")])),
+            ("speedup", floats(&[Some(3.0), None, Some(1.5)])),
+            ("low", floats(&[None, None, Some(1.4)])),
+            ("high", floats(&[None, None, Some(1.6)])),
         ]);
         let matrix = answer(vec![
             ("model", words(&[Some("a"), Some("b"), Some("c")])),
@@ -227,7 +235,7 @@ mod tests {
         let measured = "faster\n2.1× (2 to 2.2)\n0.55 of the memory\nanswers move by 0.0012 nats";
         assert_eq!(cells.rows[0], ["sparse networks", "2of4", measured, "not here", "–"]);
         assert_eq!(cells.rows[1][1..3], ["benchbook feedback\nno run yet", "–"]);
-        assert_eq!(cells.rows[2][1], "benchbook feedback\n3 runs");
+        assert_eq!(cells.rows[2][1], "benchbook feedback\n3 runs\nfaster\n1.5× (1.4 to 1.6) beside usual");
         let empty = optimized(&optimizations, &nothing, &nothing, |row| row.text("model"));
         assert_eq!((empty.rows.len(), empty.header.len()), (3, 2), "what there is none of has a row too");
     }

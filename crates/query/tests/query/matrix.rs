@@ -316,6 +316,38 @@ fn every_named_optimization_says_what_stands_for_it_and_what_came_of_it() {
     assert_eq!(ints(&answer, "runs")[at], Some(1), "whatever its suite");
 }
 
+#[test]
+fn adaptive_batches_stand_beside_those_that_nobody_joins() {
+    let fixture = Fixture::new();
+    let run = |times: [i64; 2]| {
+        fixture.run(|writer| {
+            let mut numbers = Numbers::new(3);
+            for replicate in 0..6 {
+                for (number, (name, time)) in (2 * replicate..).zip(["static", "adaptive"].into_iter().zip(times)) {
+                    let mut one = trial(number, name, "r16", replicate, json!({}));
+                    one.workload = "batched-decoding".to_owned();
+                    add(writer, &one);
+                    for block in 0..5 {
+                        let time = time + numbers.next(0, 500);
+                        writer.sample(&sample(number, block, 5 * replicate + block, time)).unwrap();
+                    }
+                }
+            }
+        });
+        let answer = asked(&fixture.session(), "optimizations", &[]);
+        let at = words(&answer, "optimization").iter().position(|name| name == "adaptive batch sizes").unwrap();
+        let [beside, said] = ["beside", "said"].map(|column| words(&answer, column).swap_remove(at));
+        assert_eq!(beside, "static");
+        (said, ["low", "speedup", "high"].map(|column| floats(&answer, column)[at].unwrap()), ints(&answer, "runs")[at])
+    };
+    let (said, [low, speedup, high], runs) = run([200_000, 100_000]);
+    assert_eq!((said.as_str(), runs), ("faster", Some(1)));
+    assert!(1.9 < low && low <= speedup && speedup <= high && high < 2.1, "{low} {speedup} {high}");
+    let (said, [_, speedup, _], runs) = run([100_000, 200_000]);
+    assert_eq!((said.as_str(), runs), ("slower", Some(2)), "the newest run counts");
+    assert!((0.45..0.55).contains(&speedup), "{speedup}");
+}
+
 /// A run of `forced-decoding` with this tag, whose variants take so many nanoseconds on their cases, in five replicates.
 fn tagged(fixture: &Fixture, tag: &str, variants: &[(&str, &str, i64)]) {
     let mut numbers = Numbers::new(11);
