@@ -20,9 +20,11 @@
 -- encoder, has the memory of its weights; positions_kept is the share of its positions that goes through all blocks to their
 -- end. energy_ratio is what a call took of the processors' energy (RAPL: whole packages, with what idles) over that of the
 -- model, in joules of a typical process each; energy says why there is none. time_ns is that of a call (of a text, or of all
--- that a real model is held against), beside baseline_ns of the model as it is. formats_tried is how many formats a search has
--- tried. part says how much of the model it is; heading is its name where all of its cells are of one case, or else that of the
--- case, as cells of other sizes, or of a file that has changed meanwhile, are cells of their own.
+-- that a real model is held against), beside baseline_ns of the model as it is. formats_tried is how many formats a search
+-- has tried, values_read the share of values of attention that queries read where small ones are left out, and guesses_kept
+-- that of the guesses that the whole model has kept. part says how much of the model it is; heading is its name where all of
+-- its cells are of one case, or else that of the case: cells of other sizes, or of a file that has changed meanwhile, are cells
+-- of their own.
 WITH newest AS (
     SELECT * FROM matrix_cells
     WHERE suite = CAST($suite AS VARCHAR)
@@ -41,6 +43,8 @@ metrics AS (
         median(CASE WHEN m.name = 'sparsity' THEN m.value END) AS sparsity,
         median(CASE WHEN m.name = 'capacity_kept' THEN m.value END) AS capacity_kept,
         median(CASE WHEN m.name = 'token_depth' THEN m.value END) AS token_depth,
+        median(CASE WHEN m.name = 'values_read' THEN m.value END) AS values_read,
+        median(CASE WHEN m.name = 'guesses_kept' THEN m.value END) AS guesses_kept,
         median(CASE WHEN m.name = 'layer_bits' THEN m.value END) AS layer_bits,
         median(CASE WHEN m.name = 'formats_tried' THEN m.value END) AS formats_tried,
         median(CASE WHEN m.name = 'kl_divergence' THEN m.value END) AS kl_divergence,
@@ -161,6 +165,8 @@ beside AS (
         m.sparsity,
         m.capacity_kept,
         m.token_depth,
+        m.values_read,
+        m.guesses_kept,
         m.layer_bits,
         m.formats_tried,
         m.kl_divergence,
@@ -297,6 +303,8 @@ SELECT
     baseline_energy_joules,
     peak_added_bytes,
     token_depth,
+    values_read,
+    guesses_kept,
     layer_bits,
     formats_tried,
     kl_high,

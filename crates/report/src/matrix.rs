@@ -31,7 +31,7 @@ const LEADS: &str = include_str!("matrix.js");
 const EVERY: &str = "Every cell";
 
 /// What a cell tells first.
-const DETAILS: [&str; 38] = [
+const DETAILS: [&str; 41] = [
     "model",
     "technique",
     "optimization",
@@ -60,6 +60,9 @@ const DETAILS: [&str; 38] = [
     "flops_saved",
     "sparsity",
     "capacity_kept",
+    "token_depth",
+    "values_read",
+    "guesses_kept",
     "kl_divergence",
     "agreement",
     "perplexity_ratio",
@@ -113,7 +116,8 @@ pub fn matrix_page(
         "A cell is paired block by block with its model as it is, in so many replicates: processes that were started anew. said is the \
          verdict of its run, matrix q the q-value over the whole matrix, and helps what can be claimed. baseline is the model as it is. \
          memory ratio is weights and cache over the model's own, capacity kept the share of its numbers that is left, sparsity the \
-         share of those of its layers that is gone.",
+         share of those of its layers that is gone; token depth is how many layers a token goes through, values read the share of values \
+         that attention reads, and guesses kept that of guesses.",
         "kl divergence (nats a token) and agreement (of the best token) are beside the same model as it is. Where weights are \
          seeded, they say nothing of quality; where they are real, quality is kept, lost or undecided by the 95 % interval of \
          perplexity, accuracy or word errors beside the model as it is.",

@@ -197,7 +197,9 @@ fn a_cell_says_how_much_of_a_model_it_is_and_two_sizes_of_one_are_told_apart() {
                 "layers": {"int": layers}, "of_layers": {"int": 30}, "experts": {"int": 16}, "of_experts": {"int": 64}
             });
             add(writer, &trial(number, "int8", case, 0, params));
-            measure(writer, number, "formats_tried", 6.0, "count");
+            for (metric, value) in [("formats_tried", 6.0), ("values_read", 0.3), ("guesses_kept", 0.7)] {
+                measure(writer, number, metric, value, "count");
+            }
             writer.sample(&sample(number, 0, number, 1_000)).unwrap();
         }
         ends(writer, 9, ["int8", LARGE], (Status::Unsupported, "not here: large has experts"));
@@ -206,7 +208,12 @@ fn a_cell_says_how_much_of_a_model_it_is_and_two_sizes_of_one_are_told_apart() {
     assert_eq!(words(&answer, "heading"), ["large", small, large]);
     let part = |layers: i64| format!("{layers} of 30 layers, 16 of 64 experts, seeded weights");
     assert_eq!(words(&answer, "part"), ["-".to_owned(), part(2), part(4)]);
-    assert_eq!(floats(&answer, "formats_tried"), [None, Some(6.0), Some(6.0)]);
+    for (metric, value) in [("formats_tried", 6.0), ("values_read", 0.3), ("guesses_kept", 0.7)] {
+        assert_eq!(floats(&answer, metric), [None, Some(value), Some(value)], "{metric}");
+    }
+    let sides = asked(&fixture.session(), "before_after", &[("model", "tiny")]);
+    let told = ["formats_tried", "guesses_kept", "values_read"];
+    assert_eq!(words(&sides, "metric"), told.repeat(2), "of each size");
 }
 
 #[test]
