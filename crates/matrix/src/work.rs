@@ -390,6 +390,15 @@ mod tests {
     }
 
     #[test]
+    fn the_notebook_names_every_technique() {
+        let notebook = concat!(env!("CARGO_MANIFEST_DIR"), "/../../notebooks/13_models_matrix.ipynb");
+        let text = std::fs::read_to_string(notebook).unwrap();
+        for technique in technique::ALL {
+            assert!(text.contains(&format!("`{}`", technique.name)), "{}", technique.name);
+        }
+    }
+
+    #[test]
     fn names_that_nothing_has_are_told_with_the_nearest() {
         let told = |plan: MatrixPlan| Matrix::of(&plan).map(|_| ()).unwrap_err().to_string();
         let wrong = told(MatrixPlan::quick().techniques(["int9"]));
