@@ -52,6 +52,8 @@ fn every_cell_is_measured_once_or_says_why_not() {
             assert!(of("speedup") > 0.0 && of("low") < of("high") && of("replicates") >= 5.0);
             assert!(of("tokens_per_second") > 0.0 && (0.0..=1.0).contains(&of("agreement")));
             assert!(of("kl_divergence") >= 0.0 && of("memory_ratio") < 1.0, "{cell}");
+            assert!(of("time_ns") > 0.0 && of("baseline_ns") > 0.0, "{cell}");
+            assert_eq!(cell["part"], "1 of 30 layers, seeded weights");
         } else {
             assert!(cell["speedup"].is_null() && !cell["why"].as_str().unwrap().is_empty(), "{cell}");
         }
@@ -74,6 +76,8 @@ fn every_cell_is_measured_once_or_says_why_not() {
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("Optimizations by name") && page.contains("benchbook tune\nno run yet"));
     assert!(page.contains("<pre>benchbook tune --model smollm2-135m") && page.contains("<p>Measured on "));
+    assert!(page.contains("What each technique does: 4 techniques") && page.contains("<dt>window-sinks</dt>"));
+    assert!(page.contains("before_after --param suite=matrix-quick"), "a command is of the matrix that is shown");
     assert!(page.contains("Every cell") && page.contains("both directions") && page.contains("default-src 'none'"));
 
     let sides = bench.ok(&["sql", "--query", "before_after", "--param", "suite=matrix-quick", "--format", "json"]);
