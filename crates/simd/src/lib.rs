@@ -62,7 +62,10 @@ pub use roofs::{
     BYTE_PRODUCTS, BYTE_SUMS, CHAINS, SUMMED, TILE_PRODUCTS, TILE_SUMS, TileDot, TileFormat, byte_dots, multiply_add,
     powers, sums, tile_dots,
 };
-pub use sparse::{BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_blocks, matmul_csr, matmul_two_four};
+pub use sparse::{
+    BitmapWeights, BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_bitmap, matmul_blocks, matmul_csr,
+    matmul_two_four,
+};
 pub use training::{
     AdamWStep, ChainBackward, CodedMoments, Feedback, Float8, NormBackward, PowerSgd, TopKRoom, adamw, adamw_coded,
     chain_backward, chain_backward_in_passes, column_sums, compress_int8, cross_entropy, gelu, gelu_backward, largest,

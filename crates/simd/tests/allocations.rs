@@ -5,16 +5,16 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
-    Activation, Affine, Attend, Between, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedCache, CodedKeys,
-    CodedWeights, Contextual, ConvSize, Convolution, ConvolutionWeights, CsrWeights, Dispatch, Embedding,
+    Activation, Affine, Attend, Between, BitmapWeights, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedCache,
+    CodedKeys, CodedWeights, Contextual, ConvSize, Convolution, ConvolutionWeights, CsrWeights, Dispatch, Embedding,
     ExpertWeights, Experts, Gate, Heads, Int4Weights, IntegerWeights, Isa, LatentAttention, LatentMatrices,
     LatentSizes, LatentWeights, LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm, NormWeights,
     PackedWeights, PatchEmbedding, PatchWeights, Priority, Product, Projected, Projections, Pruned, Retention,
     RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring,
     SelectiveScan, Softmax, Ssd, SsdSize, TransformerBlock, TransformerWeights, Turns, TwoFourWeights, Weights,
     attention, causal_conv, contextual_attention, convolution, copy, decode_coded, embedding, gated_rms_norm,
-    latent_attention, layer_norm, linear, matmul, matmul_blocks, matmul_csr, matmul_dynamic, matmul_int4,
-    matmul_packed, matmul_two_four, mixture, mixture_backward, mlp, normalised_retention, patch_embedding,
+    latent_attention, layer_norm, linear, matmul, matmul_bitmap, matmul_blocks, matmul_csr, matmul_dynamic,
+    matmul_int4, matmul_packed, matmul_two_four, mixture, mixture_backward, mlp, normalised_retention, patch_embedding,
     projected_attention, retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7, selective_scan,
     selective_scan_backward, softmax, ssd, transformer_block,
 };
@@ -152,6 +152,7 @@ fn sparse() {
     let (isa, size, left) = (Isa::detect(), [700, 200], vec![0.5; 300 * 700]);
     let weights: Vec<f32> = (0..700 * 200).map(|at| f32::from(u8::from(at / 200 % 4 < 2))).collect();
     let single = CsrWeights::new(&weights, size).unwrap();
+    let bitmap = BitmapWeights::new(&weights, size).unwrap();
     let blocks = BlockWeights::new(&weights, size).unwrap();
     let half = TwoFourWeights::new(&Pruned::Numbers(&weights, size), isa).unwrap();
     let mut out = vec![0.0; 300 * 200];
@@ -159,6 +160,8 @@ fn sparse() {
         let (left, out) = (&left[..rows * 700], &mut out[..rows * 200]);
         let found = allocations(|| matmul_csr(isa, rows, left, &single, out).unwrap());
         assert_eq!(found, 0, "{rows} rows by single weights: allocations in {CALLS} calls");
+        let found = allocations(|| matmul_bitmap(isa, rows, left, &bitmap, out).unwrap());
+        assert_eq!(found, 0, "{rows} rows by single weights and their bits: allocations in {CALLS} calls");
         let found = allocations(|| matmul_blocks(isa, rows, left, &blocks, out).unwrap());
         assert_eq!(found, 0, "{rows} rows by blocks: allocations in {CALLS} calls");
         let found = allocations(|| matmul_two_four(rows, left, &half, out).unwrap());

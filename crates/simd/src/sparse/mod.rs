@@ -1,12 +1,16 @@
-//! Products by weights of which most are zero and left out: one by one, by sixteen columns, and two of every four.
+//! Products by weights of which most are zero and left out: one by one (with their steps, or with a bit for
+//! each place), by sixteen columns, and two of every four.
 //!
 //! A weight or a block of zero is left out whatever stands beside it: what is not finite on the left meets it no more. Where fewer
 //! than two of four are left, zeros stand for the others.
 
+mod bitmap;
 mod blocks;
+mod columns;
 mod csr;
 mod two_four;
 
+pub use bitmap::{BitmapWeights, matmul_bitmap};
 pub use blocks::{BlockWeights, matmul_blocks};
 pub use csr::{CsrWeights, matmul_csr};
 pub use two_four::{Pruned, TwoFourWeights, matmul_two_four};

@@ -1,8 +1,8 @@
 //! Products by weights that are left out where they are zero: against dense ones, from nothing left to everything.
 
 use benchbook_simd::{
-    BlockWeights, Code, CodedWeights, CsrWeights, Isa, Product, Pruned, Scales, TwoFourWeights, matmul, matmul_blocks,
-    matmul_csr, matmul_kept, matmul_low_rank, matmul_two_four,
+    BitmapWeights, BlockWeights, Code, CodedWeights, CsrWeights, Isa, Product, Pruned, Scales, TwoFourWeights, matmul,
+    matmul_bitmap, matmul_blocks, matmul_csr, matmul_kept, matmul_low_rank, matmul_two_four,
 };
 use proptest::prelude::*;
 
@@ -56,10 +56,16 @@ proptest! {
         let (single, blocks) = (CsrWeights::new(&weights, [k, n]).unwrap(), BlockWeights::new(&weights, [k, n]).unwrap());
         prop_assert_eq!(single.kept(), weights.iter().filter(|weight| **weight != 0.0).count());
         prop_assert!(blocks.kept() >= single.kept() && blocks.kept() <= k * n.next_multiple_of(16));
+        let bitmap = BitmapWeights::new(&weights, [k, n]).unwrap();
+        prop_assert_eq!(bitmap.kept(), single.kept());
         for isa in present() {
             let mut out = vec![f32::NAN; m * n];
             matmul_csr(isa, m, &left, &single, &mut out).unwrap();
             within(&format!("single weights on {}", isa.name()), size, [&left, &out], &right, k + 4);
+            let by_steps = out.clone();
+            out.fill(f32::NAN);
+            matmul_bitmap(isa, m, &left, &bitmap, &mut out).unwrap();
+            prop_assert_eq!(&out, &by_steps, "a bit for each place on {}", isa.name());
             out.fill(f32::NAN);
             matmul_blocks(isa, m, &left, &blocks, &mut out).unwrap();
             within(&format!("blocks on {}", isa.name()), size, [&left, &out], &right, k + 1);
@@ -113,6 +119,9 @@ fn what_is_no_number_stays_where_it_is() {
         matmul_csr(isa, rows, &left, &CsrWeights::new(&weights, [5, 2]).unwrap(), &mut out).unwrap();
         let right = |row: &[f32]| row[0] == 2.0 - 10.0 + 1.5 && row[1].is_nan();
         assert!(out.chunks(2).all(right), "{} {rows} rows: {out:?}", isa.name());
+        out.fill(0.0);
+        matmul_bitmap(isa, rows, &left, &BitmapWeights::new(&weights, [5, 2]).unwrap(), &mut out).unwrap();
+        assert!(out.chunks(2).all(right), "{} {rows} rows by a bitmap: {out:?}", isa.name());
         matmul_blocks(isa, rows, &left, &BlockWeights::new(&weights, [5, 2]).unwrap(), &mut out).unwrap();
         assert!(out.chunks(2).all(right), "{} {rows} rows in blocks: {out:?}", isa.name());
     }
@@ -145,6 +154,9 @@ fn bytes_are_those_of_what_is_kept() {
     weights[2 * 32 + 16..3 * 32].fill(1.0);
     let single = CsrWeights::new(&weights, [3, 32]).unwrap();
     assert_eq!((single.kept(), single.bytes()), (17, 33 * 4 + 17 * 8));
+    // A word of bits for each column.
+    let bitmap = BitmapWeights::new(&weights, [3, 32]).unwrap();
+    assert_eq!((bitmap.kept(), bitmap.bytes()), (17, 33 * 4 + 32 * 4 + 17 * 4));
     let blocks = BlockWeights::new(&weights, [3, 32]).unwrap();
     assert_eq!((blocks.kept(), blocks.bytes()), (32, 3 * 4 + 2 * 4 + 32 * 4));
     // Eight columns to a panel: 32 steps are a word of choices, and 16 words of numbers or 4 of integers with a scale each.
@@ -167,8 +179,8 @@ fn two_four(pruned: &Pruned) -> Result<(), String> {
 #[test]
 fn weights_that_are_no_factor_are_refused() {
     let message = |size: [usize; 2], weights: &[f32]| {
-        [CsrWeights::new(weights, size).err(), BlockWeights::new(weights, size).err()]
-            .map(|error| error.unwrap().to_string())
+        let [single, bitmap] = [CsrWeights::new(weights, size).err(), BitmapWeights::new(weights, size).err()];
+        [single, bitmap, BlockWeights::new(weights, size).err()].map(|error| error.unwrap().to_string())
     };
     for said in message([3, 4], &[1.0; 11]) {
         assert_eq!(said, "the right factor holds 11 numbers, its shape [3, 4] needs 12");
@@ -193,12 +205,17 @@ fn weights_that_are_no_factor_are_refused() {
     for rows in [2, 20] {
         let (left, mut out) = (vec![1.0; rows + 1], vec![0.0; rows]);
         assert!(matmul_csr(Isa::Portable, rows, &left, &single, &mut out).is_err());
+        let bitmap = BitmapWeights::new(&[2.0], [1, 1]).unwrap();
+        assert!(matmul_bitmap(Isa::Portable, rows, &left, &bitmap, &mut out).is_err());
         assert!(matmul_blocks(Isa::Portable, rows, &left, &blocks, &mut out).is_err());
         assert!(matmul_two_four(rows, &left, &packed, &mut out).is_err());
     }
     matmul_csr(Isa::Portable, 0, &[], &single, &mut []).unwrap();
     let (none, mut out) = (CsrWeights::new(&[], [0, 3]).unwrap(), [7.0; 6]);
     matmul_csr(Isa::Portable, 2, &[], &none, &mut out).unwrap();
+    assert_eq!(out, [0.0; 6]);
+    out.fill(7.0);
+    matmul_bitmap(Isa::Portable, 2, &[], &BitmapWeights::new(&[], [0, 3]).unwrap(), &mut out).unwrap();
     assert_eq!(out, [0.0; 6]);
 }
 
