@@ -1,7 +1,9 @@
 //! Matrix products by a right factor of which a share is zero: with its zeros, and without.
 
 use benchbook_core::{DType, Inputs, Row, Setting, Subject};
-use benchbook_simd::{BlockWeights, CsrWeights, Isa, Product, matmul, matmul_blocks, matmul_csr};
+use benchbook_simd::{
+    BitmapWeights, BlockWeights, CsrWeights, Isa, Product, matmul, matmul_bitmap, matmul_blocks, matmul_csr,
+};
 use benchbook_workloads::matmul::MatmulParams;
 use benchbook_workloads::sparse_matmul::{SparseMatmul, SparseMatmulParams};
 
@@ -10,7 +12,7 @@ use crate::flex::row::fused_row;
 use crate::flex::weight_only::{own_bytes, own_flops, product_with, weight_bytes};
 
 /// Implementations of `sparse-matmul`.
-pub const ROWS: [Row<SparseMatmul>; 3] = [DENSE, CSR, BLOCKS];
+pub const ROWS: [Row<SparseMatmul>; 4] = [DENSE, CSR, BITMAP, BLOCKS];
 
 /// The baseline: what a share of zeros has to be faster than.
 const DENSE: Row<SparseMatmul> = fused_row::<SparseMatmul>(
@@ -47,6 +49,22 @@ const CSR: Row<SparseMatmul> = fused_row::<SparseMatmul>(
     },
 )
 .catalogue(&["SP3"]);
+
+const BITMAP: Row<SparseMatmul> = fused_row::<SparseMatmul>(
+    "bitmap",
+    "hand-written: weights that are not zero by column with a bit for each place (as arXiv 2502.12444), packed before timing, rows side \
+     by side in registers",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let made = BitmapWeights::new(inputs.numbers("b"), [params.k, params.n]);
+        let weights = made.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
+        let held = [weights.bytes(), weights.kept()];
+        let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &BitmapWeights, out: &mut [f32]| {
+            matmul_bitmap(Isa::detect(), rows, left, weights, out)
+        };
+        Ok(without_zeros(name, setting, params, inputs, (weights, held), call))
+    },
+);
 
 const BLOCKS: Row<SparseMatmul> = fused_row::<SparseMatmul>(
     "blocks16",
