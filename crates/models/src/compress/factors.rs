@@ -21,21 +21,23 @@ pub(super) fn drawn(name: &str, shape: &[usize], seed: u64) -> Vec<f32> {
 }
 
 /// Factors `[k, rank]`, whose columns are orthonormal, and `[rank, n]` of a matrix `[k, n]`: the second is the first, transposed,
-/// times the matrix.
+/// times the matrix. Of a rank above k, no columns are left that could be orthonormal to k others: those are zeros.
 pub fn factors(matrix: &[f32], [k, n]: [usize; 2], rank: usize) -> [Vec<f32>; 2] {
-    let turned = transposed(matrix, n);
+    let (turned, most) = (transposed(matrix, n), rank.min(k));
     // Rows `[rank, n]` and `[rank, k]` by turns: what are columns elsewhere lies together.
-    let mut domain = drawn("a subspace", &[rank, n], SEED);
+    let mut domain = drawn("a subspace", &[most, n], SEED);
     let mut range = Vec::new();
     for iteration in 0..=ITERATIONS {
         if iteration > 0 {
-            domain = times(&range, matrix, [rank, k, n]);
+            domain = times(&range, matrix, [most, k, n]);
             orthonormalised(&mut domain, n);
         }
-        range = times(&domain, &turned, [rank, n, k]);
+        range = times(&domain, &turned, [most, n, k]);
         orthonormalised(&mut range, k);
     }
-    let second = times(&range, matrix, [rank, k, n]);
+    let mut second = times(&range, matrix, [most, k, n]);
+    second.resize(rank * n, 0.0);
+    range.resize(rank * k, 0.0);
     [transposed(&range, k), second]
 }
 
@@ -167,6 +169,20 @@ mod tests {
         for (rank, right, allowed) in [(1, 5.0 / 21.0, 1e-3), (2, 1.0 / 21.0, 1e-3), (3, 0.0, 1e-10), (5, 0.0, 1e-10)] {
             let found = lost(&matrix, [40, 30], rank);
             assert!((found - right).abs() < allowed, "rank {rank}: {found}, not {right}");
+        }
+    }
+
+    #[test]
+    fn of_no_rank_nothing_is_left_and_of_more_than_the_full_one_all() {
+        for size in [[5, 9], [9, 5]] {
+            let matrix = drawn("a matrix", &size, 7);
+            assert_eq!((factors(&matrix, size, 0), lost(&matrix, size, 0)), ([vec![], vec![]], 1.0));
+            for rank in [5, 8, 12] {
+                let lengths = factors(&matrix, size, rank).map(|factor| factor.len());
+                assert_eq!(lengths, size.map(|axis| axis * rank));
+                let found = lost(&matrix, size, rank);
+                assert!(found < 1e-10, "rank {rank} of {size:?}: {found}");
+            }
         }
     }
 

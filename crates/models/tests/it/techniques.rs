@@ -218,6 +218,14 @@ fn caches_of_whole_numbers_are_near_and_windows_hide() {
     let steps = keys[..8].iter().map(|key| key.abs()).fold(0.0, f32::max) / 127.0;
     assert!(keys[..8].iter().all(|key| (key / steps - (key / steps).round()).abs() < 1e-3));
     assert!(session.rounded(&decoder, 9).is_none());
+
+    // One of few bits is full as any other, and stays as it was.
+    let mut session = Session::new(&coded, 9, 8).unwrap();
+    session.prefill(&coded, &ids(9)).unwrap();
+    let before = session.rounded(&coded, 1).unwrap();
+    let full = session.step(&coded, &[1]).unwrap_err();
+    assert!(matches!(full, Error::Full { asked: 1, held: 9, room: 9 }), "{full}");
+    assert_eq!(session.rounded(&coded, 1).unwrap(), before);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use super::Heads;
 use super::step::KEYS;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
-use crate::matmul::Code;
 use crate::matmul::words::pack;
+use crate::matmul::{Code, Scales};
 use crate::memory::Lines;
 use crate::tools::{self as isa, panel};
 
@@ -54,6 +54,8 @@ impl CodedKeys<'_> {
         let groups = [batch, kv_heads, seq_kv.div_ceil(GROUP), head_dim];
         expect_len("the scales of keys", &groups, self.key_scales.len())?;
         expect_len("the scales of values", &[batch, kv_heads, seq_kv], self.value_scales.len())?;
+        Scales::Numbers(self.key_scales).expect_finite()?;
+        Scales::Numbers(self.value_scales).expect_finite()?;
         let bits = self.code.bits();
         match self.keys.iter().chain(self.values).find(|code| usize::from(**code) >> bits > 0) {
             Some(code) => Err(Error::Shape(format!("{code} is no code of {bits} bits"))),
@@ -85,8 +87,8 @@ impl CodedCache {
     /// Packs keys and values for the instructions `isa`.
     ///
     /// # Errors
-    /// Slices of the wrong length, codes of another kind or of too many bits, more than one query, a rotation of a head_dim that is
-    /// no power of two, an instruction set that is absent.
+    /// Slices of the wrong length, codes of another kind or of too many bits, an infinite scale, more than one query, a rotation of a
+    /// head_dim that is no power of two, an instruction set that is absent.
     pub fn new(from: &CodedKeys, isa: Isa) -> Result<Self> {
         from.check()?;
         let columns = with_isa!(isa, |tools| panel(&tools));

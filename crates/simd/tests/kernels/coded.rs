@@ -134,6 +134,32 @@ fn what_is_no_number_stays_where_it_is() {
 }
 
 #[test]
+fn scales_of_zero_are_zeros_and_a_value_without_one_is_no_number() {
+    let heads = Heads { batch: 1, heads: 2, kv_heads: 2, seq_q: 1, seq_kv: 70, head_dim: 8 };
+    let query = numbers(16, 3);
+    for (isa, code) in present().flat_map(|isa| [(isa, Code::Int8), (isa, Code::Int4)]) {
+        let mut drawn = Drawn::new(heads, code, false, 7);
+        let found = |drawn: &Drawn| {
+            let mut out = [7.0; 16];
+            decode_coded(&query, &CodedCache::new(&drawn.lent(), isa).unwrap(), &mut out).unwrap();
+            out
+        };
+        // Without scales all keys are alike, and all values nothing.
+        drawn.key_scales.fill(0.0);
+        for (at, (found, [right, parts])) in found(&drawn).iter().zip(drawn.attended(&query)).enumerate() {
+            let off = (f64::from(*found) - right).abs();
+            assert!(off <= 2e-5 * parts, "{} at {at}: {found} for {right}", isa.name());
+        }
+        drawn.value_scales.fill(0.0);
+        assert_eq!(found(&drawn), [0.0; 16], "{}", isa.name());
+        // The last value of the second head.
+        drawn.value_scales[139] = f32::NAN;
+        let found = found(&drawn);
+        assert!(found[..8] == [0.0; 8] && found[8..].iter().all(|number| number.is_nan()), "{}: {found:?}", isa.name());
+    }
+}
+
+#[test]
 fn a_cache_of_nothing_gives_zeros_and_bytes_are_told() {
     let heads = Heads { batch: 2, heads: 3, kv_heads: 1, seq_q: 1, seq_kv: 0, head_dim: 5 };
     let mut out = [7.0; 30];
@@ -154,8 +180,8 @@ fn caches_that_do_not_go_together_are_refused() {
     let drawn = Drawn::new(heads, Code::Int4, false, 5);
     let whole = drawn.lent();
     let said = |from: &CodedKeys| CodedCache::new(from, Isa::Portable).map(|_| ()).unwrap_err().to_string();
-    let mut large = drawn.values.clone();
-    large[7] = 16;
+    let (mut large, mut infinite) = (drawn.values.clone(), drawn.value_scales.clone());
+    (large[7], infinite[32]) = (16, f32::INFINITY);
     for (from, part) in [
         (CodedKeys { heads: Heads { seq_q: 2, ..heads }, ..whole }, "2 queries of a sequence"),
         (CodedKeys { heads: Heads { kv_heads: 3, ..heads }, ..whole }, "cannot share 3"),
@@ -169,6 +195,8 @@ fn caches_that_do_not_go_together_are_refused() {
         (CodedKeys { key_scales: &drawn.key_scales[1..], ..whole }, "the scales of keys holds 23 numbers"),
         (CodedKeys { value_scales: &drawn.value_scales[1..], ..whole }, "the scales of values holds 32 numbers"),
         (CodedKeys { values: &large, ..whole }, "16 is no code of 4 bits"),
+        (CodedKeys { key_scales: &[f32::NEG_INFINITY; 24], ..whole }, "a scale is infinite"),
+        (CodedKeys { value_scales: &infinite, ..whole }, "a scale is infinite"),
     ] {
         let said = said(&from);
         assert!(said.contains(part), "{part}: {said}");
