@@ -147,6 +147,35 @@ fn scales_that_are_no_numbers_make_their_columns_none() {
 }
 
 #[test]
+fn one_step_one_column_and_weights_all_alike_are_products_too() {
+    let values: [f32; 16] = std::array::from_fn(|place| place as f32 - 5.0);
+    // The lowest number, zero, and of e4m3 the largest, the smallest and the zero below zero.
+    for (code, one) in [
+        (Code::Int4, 0_u8),
+        (Code::Int4, 8),
+        (Code::Int8, 0),
+        (Code::Int8, 128),
+        (Code::E4m3, 0x7e),
+        (Code::E4m3, 0x01),
+        (Code::E4m3, 0x80),
+        (Code::Table(values), 0),
+        (Code::Table(values), 5),
+    ] {
+        for (size, rows) in [[1, 1], [1, 37], [37, 1]].into_iter().flat_map(|size| [(size, 1), (size, FEW + 1)]) {
+            let [k, n] = size;
+            let (codes, scales) = (vec![one; k * n], vec![0.5; n]);
+            let weights = CodedWeights { size, codes: &codes, code, scales: Scales::Numbers(&scales), group: k };
+            // Every sum is exact.
+            let right = k as f32 * 0.5 * code.number(one.into());
+            for isa in present() {
+                let found = product(isa, &vec![1.0; rows * k], &weights);
+                assert_eq!(found, vec![right; rows * n], "{rows} rows by {one} of {code:?} on {}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn weights_that_cannot_be_packed_are_refused() {
     let (codes, scales) = ([15_u8; 60], [1.0_f32; 9]);
     let asked = |code: Code, codes: &[u8], scales: &[f32], group: usize| {

@@ -106,6 +106,23 @@ fn the_ends_of_bytes_neither_saturate_nor_overflow() {
 }
 
 #[test]
+fn one_step_one_column_and_weights_all_alike_are_products_too() {
+    for (code, one) in [(Code::Int8, 0_u8), (Code::Int8, 128), (Code::Int4, 0), (Code::Int4, 8), (Code::Int4, 15)] {
+        for (size, rows) in [[1, 1], [1, 37], [37, 1]].into_iter().flat_map(|size| [(size, 1), (size, 20)]) {
+            let [k, n] = size;
+            let (codes, scales) = (vec![one; k * n], vec![1.0; n]);
+            let weights = CodedWeights { size, codes: &codes, code, scales: Scales::Numbers(&scales), group: k };
+            // A row of −127 has steps of 1.
+            let right = k as f32 * -127.0 * code.number(one.into());
+            for dot in present() {
+                let found = product(dot, &vec![-127.0; rows * k], &weights);
+                assert_eq!(found, vec![right; rows * n], "{rows} rows by {one} of {code:?}: {}", dot.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn rows_of_zeros_stay_and_what_is_not_finite_is_nan() {
     let (codes, scales) = ([200_u8; 12], [0.5_f32; 3]);
     let weights =
@@ -163,6 +180,10 @@ fn weights_that_are_no_whole_numbers_or_too_many_are_refused() {
     assert!(said(of(Code::E4m3, 4, &[1; 4])).contains("E4m3 stands for no whole numbers"));
     assert!(said(of(Code::Int8, (1 << 17) + 1, &[])).contains("a sum of 131073 products"));
     assert!(said(of(Code::Int4, 9, &[1; 8])).contains("holds 8 numbers"));
+    let cut =
+        CodedWeights { size: [9, 1], codes: &[1; 9], code: Code::Int8, scales: Scales::Numbers(&[1.0; 2]), group: 6 };
+    let cut = IntegerWeights::new(&cut, ByteDot::Portable).map(|weights| weights.bytes());
+    assert!(said(cut).contains("groups of 6 of 9 steps cut words of 4 codes"));
     if let Some(absent) = ByteDot::ALL.into_iter().find(|dot| !dot.present()) {
         let weights =
             CodedWeights { size: [1, 1], codes: &[1], code: Code::Int8, scales: Scales::Numbers(&[1.0]), group: 1 };

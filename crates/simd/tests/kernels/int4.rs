@@ -63,6 +63,39 @@ fn the_low_nibble_comes_first() {
 }
 
 #[test]
+fn scales_that_are_no_numbers_give_what_their_products_give() {
+    // Five columns again and again, whole panels of them and less; the third step is a group of its own.
+    let (n, left) = (37_usize, [1.0_f32, 2.0, 4.0]);
+    let of = [[f32::NAN, 0.0, f32::NEG_INFINITY, f32::INFINITY, -0.5], [1.0, 0.0, 1.0, 2.0, 2.0]];
+    let scales: Vec<f32> = (0..2 * n).map(|at| of[at / n][at % n % 5]).collect();
+    // Of a column whose scale is infinite one code is 8, which stands for zero.
+    let of = [[0_u8, 9, 8, 9, 15], [0, 1, 9, 15, 0], [12, 9, 9, 10, 15]];
+    let code = |step: usize, column: usize| if column < n { of[step][column % 5] } else { 0 };
+    let pairs = (0..3).flat_map(|step| (0..n).step_by(2).map(move |column| [step, column]));
+    let codes: Vec<u8> = pairs.map(|[step, column]| code(step, column) | (code(step, column + 1) << 4)).collect();
+    let weights = Int4Weights { codes: &codes, scales: &scales, group: 2 };
+    let right = dense(&weights, [3, n]);
+    let product = |column: usize| -> f32 { (0..3).map(|step| left[step] * right[step * n + column]).sum() };
+    let check = |name: &str, found: &[f32]| {
+        for (at, found) in found.iter().enumerate() {
+            let wanted = product(at % n);
+            let same = *found == wanted || (found.is_nan() && wanted.is_nan());
+            assert!(same, "{name}, column {}: {found}, not {wanted}", at % n);
+        }
+    };
+    assert!(product(0).is_nan() && product(2).is_nan() && product(3) == f32::INFINITY);
+    for rows in [1, 3, 20] {
+        let (size, left, mut out) = ([rows, 3, n], left.repeat(rows), vec![7.0; rows * n]);
+        for isa in present() {
+            matmul_int4(isa, size, &left, &weights, &mut out).unwrap();
+            check(isa.name(), &out);
+        }
+        matmul_int4_loop(size, &left, &weights, &mut out).unwrap();
+        check("the loop", &out);
+    }
+}
+
+#[test]
 fn weights_that_are_no_factor_are_refused() {
     let (codes, scales) = ([0x88_u8; 10], [1.0_f32; 9]);
     let asked = |codes: &[u8], scales: &[f32], group: usize, left: usize| {

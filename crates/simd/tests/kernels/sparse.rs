@@ -1,8 +1,8 @@
 //! Products by weights that are left out where they are zero: against dense ones, from nothing left to everything.
 
 use benchbook_simd::{
-    BitmapWeights, BlockWeights, Code, CodedWeights, CsrWeights, Isa, Product, Pruned, Scales, TwoFourWeights, matmul,
-    matmul_bitmap, matmul_blocks, matmul_csr, matmul_kept, matmul_low_rank, matmul_two_four,
+    BitmapWeights, BlockWeights, Code, CodedWeights, CsrWeights, Error, Isa, Product, Pruned, Scales, TwoFourWeights,
+    matmul, matmul_bitmap, matmul_blocks, matmul_csr, matmul_kept, matmul_low_rank, matmul_two_four,
 };
 use proptest::prelude::*;
 
@@ -104,6 +104,33 @@ proptest! {
                     within(isa.name(), size, [&left, &out], &exact(right), k + 3);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn one_step_and_one_column_are_products_too() {
+    for (size, rows) in
+        [[1, 1], [1, 37], [37, 1]].into_iter().flat_map(|size| [1, 3, FEW + 1, 40].map(|rows| (size, rows)))
+    {
+        let [k, n] = size;
+        // Of four steps the first two, so that every sum is exact.
+        let weights: Vec<f32> = (0..k * n).map(|at| if at / n % 4 < 2 { 2.0 } else { 0.0 }).collect();
+        let right = vec![3.0 * weights.iter().step_by(n).sum::<f32>(); rows * n];
+        let (left, mut out) = (vec![3.0; rows * k], vec![f32::NAN; rows * n]);
+        let (single, bitmap) = (CsrWeights::new(&weights, size).unwrap(), BitmapWeights::new(&weights, size).unwrap());
+        let blocks = BlockWeights::new(&weights, size).unwrap();
+        for isa in present() {
+            let half = TwoFourWeights::new(&Pruned::Numbers(&weights, size), isa).unwrap();
+            let mut check = |form: &str, done: &dyn Fn(&mut [f32]) -> Result<(), Error>| {
+                out.fill(f32::NAN);
+                done(&mut out).unwrap();
+                assert_eq!(out, right, "{form}, {size:?}, {rows} rows on {}", isa.name());
+            };
+            check("single weights", &|out| matmul_csr(isa, rows, &left, &single, out));
+            check("a bitmap", &|out| matmul_bitmap(isa, rows, &left, &bitmap, out));
+            check("blocks", &|out| matmul_blocks(isa, rows, &left, &blocks, out));
+            check("two of four", &|out| matmul_two_four(rows, &left, &half, out));
         }
     }
 }

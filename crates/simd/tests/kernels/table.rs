@@ -1,5 +1,6 @@
 //! Products by weights from a table: the same bits as by these weights in `f32`, and what is refused.
 
+use benchbook_formats::e8m0;
 use benchbook_simd::{Isa, Product, Scales, TableWeights, matmul, matmul_table, matmul_table_loop};
 use proptest::prelude::*;
 
@@ -56,6 +57,43 @@ proptest! {
         let mut out = vec![f32::NAN; m * n];
         matmul_table_loop(size, &left, &weights, &mut out).unwrap();
         near("the loop", size, [&left, &right, &out]);
+    }
+}
+
+#[test]
+fn scales_that_are_no_numbers_give_what_their_products_give() {
+    // Of the third column the code stands for zero; as a power of two 255 is NaN, and 0 the smallest number.
+    let (codes, values) = ([[1_u8, 2, 0, 3], [3, 1, 0, 2], [2, 2, 0, 1]], [0.0_f32, 1.0, -2.0, 0.5].repeat(64));
+    let of_groups = [[f32::NAN, 0.0, f32::INFINITY, f32::INFINITY], [1.0, 0.0, 1.0, 2.0]];
+    for scales in [Scales::Numbers(of_groups.as_flattened()), Scales::Powers(&[255, 0, 127, 128, 127, 0, 255, 127])] {
+        let weights = TableWeights { codes: codes.as_flattened(), values: &values, scales, group: 2 };
+        let right: Vec<f32> = (0..12_usize)
+            .map(|at| {
+                let scale = match scales {
+                    Scales::Numbers(scales) => scales[at / 8 * 4 + at % 4],
+                    Scales::Powers(powers) => e8m0::decode(powers[at / 8 * 4 + at % 4]),
+                };
+                values[usize::from(codes[at / 4][at % 4])] * scale
+            })
+            .collect();
+        for rows in [1, 20] {
+            let (size, left) = ([rows, 3, 4], [1.0_f32, -2.0, 4.0].repeat(rows));
+            let product = |column: usize| -> f32 { (0..3).map(|step| left[step] * right[step * 4 + column]).sum() };
+            let check = |name: &str, found: &[f32]| {
+                let same = |(at, found): (usize, &f32)| {
+                    let wanted = product(at % 4);
+                    *found == wanted || (found.is_nan() && wanted.is_nan())
+                };
+                assert!(found.iter().enumerate().all(same), "{name}: {found:?} by {right:?}");
+            };
+            let mut out = vec![7.0; rows * 4];
+            for isa in present() {
+                matmul_table(isa, size, &left, &weights, &mut out).unwrap();
+                check(isa.name(), &out);
+            }
+            matmul_table_loop(size, &left, &weights, &mut out).unwrap();
+            check("the loop", &out);
+        }
     }
 }
 
