@@ -5,12 +5,29 @@ use benchbook_simd::{Isa, PackedWeights, matmul_packed};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
 use crate::flex::calls::failed;
-use crate::flex::coded::{E4m3, Format, Int4G32, Int8, Int8G32, Mxfp4, Mxfp8, Nf4};
+use crate::flex::coded::{
+    E4m3, Format, Int4G32, Int8, Int8G32, Mxfp4, Mxfp4Ceil, Mxfp4Even, Mxfp4Floor, Mxfp8, Mxfp8Ceil, Mxfp8Even,
+    Mxfp8Floor, Nf4,
+};
 use crate::flex::row::fused_row;
 use crate::flex::weight_only::{self, answer};
 
 /// An implementation for each format.
-pub const ROWS: [Row<Matmul>; 7] = [INT8, INT8_G32, INT4_G32, E4M3, MXFP8, MXFP4, NF4];
+pub const ROWS: [Row<Matmul>; 13] = [
+    INT8,
+    INT8_G32,
+    INT4_G32,
+    E4M3,
+    MXFP8,
+    MXFP8_FLOOR,
+    MXFP8_CEIL,
+    MXFP8_EVEN,
+    MXFP4,
+    MXFP4_FLOOR,
+    MXFP4_CEIL,
+    MXFP4_EVEN,
+    NF4,
+];
 
 const INT8: Row<Matmul> = fused::<Int8>(
     "int8-fused",
@@ -47,10 +64,52 @@ const MXFP8: Row<Matmul> = fused::<Mxfp8>(
 )
 .on_request();
 
+const MXFP8_FLOOR: Row<Matmul> = fused::<Mxfp8Floor>(
+    "mxfp8-floor-fused",
+    "hand-written: weights of 8 bits (e4m3fn in blocks of 32 along k, E8M0 scales rounded down, so that the largest numbers are \
+     clamped: OCP Microscaling 1.0, section 6.3), decoded in registers and multiplied in f32",
+)
+.on_request();
+
+const MXFP8_CEIL: Row<Matmul> = fused::<Mxfp8Ceil>(
+    "mxfp8-ceil-fused",
+    "hand-written: weights of 8 bits (e4m3fn in blocks of 32 along k, E8M0 scales of the power of two above the largest number: \
+     CEIL of torchao), decoded in registers and multiplied in f32",
+)
+.on_request();
+
+const MXFP8_EVEN: Row<Matmul> = fused::<Mxfp8Even>(
+    "mxfp8-even-fused",
+    "hand-written: weights of 8 bits (e4m3fn in blocks of 32 along k, E8M0 scales of the largest number rounded to an element: \
+     even_round of Quark), decoded in registers and multiplied in f32",
+)
+.on_request();
+
 const MXFP4: Row<Matmul> = fused::<Mxfp4>(
     "mxfp4-rceil-fused",
     "hand-written: weights of 4 bits (e2m1 in blocks of 32 along k, E8M0 scales rounded up: OCP Microscaling 1.0, cuBLAS), \
      decoded in registers and multiplied in f32",
+)
+.on_request();
+
+const MXFP4_FLOOR: Row<Matmul> = fused::<Mxfp4Floor>(
+    "mxfp4-floor-fused",
+    "hand-written: weights of 4 bits (e2m1 in blocks of 32 along k, E8M0 scales rounded down, so that the largest numbers are \
+     clamped: OCP Microscaling 1.0, section 6.3), decoded in registers and multiplied in f32",
+)
+.on_request();
+
+const MXFP4_CEIL: Row<Matmul> = fused::<Mxfp4Ceil>(
+    "mxfp4-ceil-fused",
+    "hand-written: weights of 4 bits (e2m1 in blocks of 32 along k, E8M0 scales of the power of two above the largest number: \
+     CEIL of torchao), decoded in registers and multiplied in f32",
+)
+.on_request();
+
+const MXFP4_EVEN: Row<Matmul> = fused::<Mxfp4Even>(
+    "mxfp4-even-fused",
+    "hand-written: weights of 4 bits (e2m1 in blocks of 32 along k, E8M0 scales of the largest number rounded to an element: \
+     even_round of Quark), decoded in registers and multiplied in f32",
 )
 .on_request();
 

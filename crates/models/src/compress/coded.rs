@@ -15,6 +15,10 @@ pub const INT4: Integers = Integers { bits: 4, grid: Grid::Symmetric };
 /// A weight of eight bits.
 const INT8: Integers = Integers { bits: 8, grid: Grid::Ends };
 
+/// An element of MXFP8, and of MXFP4.
+const MXFP8: (Minifloat, Code) = (E4M3FN, Code::E4m3);
+const MXFP4: (Minifloat, Code) = (E2M1, Code::Table(E2M1.values()));
+
 /// Numbers along the inner axis that share a scale in formats of such groups.
 pub const GROUP: usize = 32;
 
@@ -35,10 +39,22 @@ pub enum Scheme {
     Int4G32,
     /// Floats of 8 bits (e4m3fn), a scale for each column.
     E4m3,
-    /// MXFP8: blocks of 32 floats of 8 bits (e4m3fn) with a scale that is a power of two, rounded up.
+    /// MXFP8: blocks of 32 floats of 8 bits (e4m3fn) with a scale that is a power of two, by [`ScaleRule::Rceil`].
     Mxfp8,
-    /// MXFP4: blocks of 32 floats of 4 bits (e2m1) with such a scale.
+    /// The same by [`ScaleRule::Floor`].
+    Mxfp8Floor,
+    /// The same by [`ScaleRule::Ceil`].
+    Mxfp8Ceil,
+    /// The same by [`ScaleRule::Even`].
+    Mxfp8Even,
+    /// MXFP4: blocks of 32 floats of 4 bits (e2m1) with such a scale, by [`ScaleRule::Rceil`].
     Mxfp4,
+    /// The same by [`ScaleRule::Floor`].
+    Mxfp4Floor,
+    /// The same by [`ScaleRule::Ceil`].
+    Mxfp4Ceil,
+    /// The same by [`ScaleRule::Even`].
+    Mxfp4Even,
     /// NF4 in groups of 64.
     Nf4,
 }
@@ -156,8 +172,14 @@ impl Scheme {
                 let (codes, code, scales) = (found.codes, Code::E4m3, Held::Numbers(found.scales));
                 Ok(Coded { size, codes, code, scales, group: all, bytes, numbers })
             }
-            Self::Mxfp8 => blocks(numbers, size, (E4M3FN, Code::E4m3)),
-            Self::Mxfp4 => blocks(numbers, size, (E2M1, Code::Table(E2M1.values()))),
+            Self::Mxfp8 => blocks(numbers, size, ScaleRule::Rceil, MXFP8),
+            Self::Mxfp8Floor => blocks(numbers, size, ScaleRule::Floor, MXFP8),
+            Self::Mxfp8Ceil => blocks(numbers, size, ScaleRule::Ceil, MXFP8),
+            Self::Mxfp8Even => blocks(numbers, size, ScaleRule::Even, MXFP8),
+            Self::Mxfp4 => blocks(numbers, size, ScaleRule::Rceil, MXFP4),
+            Self::Mxfp4Floor => blocks(numbers, size, ScaleRule::Floor, MXFP4),
+            Self::Mxfp4Ceil => blocks(numbers, size, ScaleRule::Ceil, MXFP4),
+            Self::Mxfp4Even => blocks(numbers, size, ScaleRule::Even, MXFP4),
             Self::Nf4 => {
                 let found = NF4.quantised(numbers, &Groups::new(size, Axis::Rows, NF4_GROUP)?)?;
                 let (bytes, numbers) = (found.bytes(), found.dequantised());
@@ -176,8 +198,8 @@ fn integers(numbers: &[f32], size: [usize; 2], (format, code): (Integers, Code),
     Ok(Coded { size, codes: found.codes, code, scales: Held::Numbers(found.scales), group, bytes, numbers })
 }
 
-fn blocks(numbers: &[f32], size: [usize; 2], (element, code): (Minifloat, Code)) -> Result<Coded> {
-    let format = Mx { element, rule: ScaleRule::Rceil, rounding: Rounding::NearestEven };
+fn blocks(numbers: &[f32], size: [usize; 2], rule: ScaleRule, (element, code): (Minifloat, Code)) -> Result<Coded> {
+    let format = Mx { element, rule, rounding: Rounding::NearestEven };
     let found = format.quantised(numbers, size, Axis::Rows)?;
     let (bytes, numbers) = (found.bytes(), found.dequantised());
     Ok(Coded { size, codes: found.codes, code, scales: Held::Powers(found.scales), group: BLOCK, bytes, numbers })
@@ -196,17 +218,47 @@ mod tests {
             Scheme::Int4G32,
             Scheme::E4m3,
             Scheme::Mxfp8,
+            Scheme::Mxfp8Floor,
+            Scheme::Mxfp8Ceil,
+            Scheme::Mxfp8Even,
             Scheme::Mxfp4,
+            Scheme::Mxfp4Floor,
+            Scheme::Mxfp4Ceil,
+            Scheme::Mxfp4Even,
             Scheme::Nf4,
         ];
-        for (scheme, size) in schemes.into_iter().flat_map(|one| [[70, 2 * PANEL + 7], [0, PANEL + 1]].map(|size| (one, size))) {
+        for (scheme, size) in
+            schemes.into_iter().flat_map(|one| [[70, 2 * PANEL + 7], [0, PANEL + 1]].map(|size| (one, size)))
+        {
             let numbers = drawn("a matrix", &size, 3);
             let (one, whole) = (scheme.coded(&numbers, size).unwrap(), scheme.coded_at_once(&numbers, size).unwrap());
-            assert_eq!((&one.codes, &one.numbers, one.bytes), (&whole.codes, &whole.numbers, whole.bytes), "{scheme:?}");
+            assert_eq!(
+                (&one.codes, &one.numbers, one.bytes),
+                (&whole.codes, &whole.numbers, whole.bytes),
+                "{scheme:?}"
+            );
             assert_eq!((one.size, one.group, one.without_gaps()), (size, whole.group, whole.without_gaps()));
             let scales = [&one, &whole].map(|coded| (coded.scales.numbers().to_vec(), coded.scales.powers().to_vec()));
             assert_eq!(scales[0], scales[1], "{scheme:?}");
         }
         assert!(Scheme::Int8.coded(&[0.0; 7], [1, 2 * PANEL]).is_err());
+    }
+
+    #[test]
+    fn a_rule_of_scales_is_the_one_of_its_name() {
+        let of = |scheme: Scheme, largest: f32| scheme.coded(&[largest, 0.5], [2, 1]).unwrap().scales.powers().to_vec();
+        // 6 is the largest of four bits, and 7 the least that is rounded up to 8.
+        for (number, powers) in [(5.0, [127, 128, 127, 127]), (6.5, [127, 128, 127, 128]), (7.5, [127, 128, 128, 128])]
+        {
+            let four = [Scheme::Mxfp4Floor, Scheme::Mxfp4Ceil, Scheme::Mxfp4Even, Scheme::Mxfp4];
+            assert_eq!(four.map(|scheme| of(scheme, number)), powers.map(|power| vec![power]), "{number}");
+        }
+        // 448 is the largest of eight bits, and 496 the least that is rounded up to 512.
+        for (number, powers) in
+            [(400.0, [127, 128, 127, 127]), (460.0, [127, 128, 127, 128]), (500.0, [127, 128, 128, 128])]
+        {
+            let eight = [Scheme::Mxfp8Floor, Scheme::Mxfp8Ceil, Scheme::Mxfp8Even, Scheme::Mxfp8];
+            assert_eq!(eight.map(|scheme| of(scheme, number)), powers.map(|power| vec![power]), "{number}");
+        }
     }
 }
