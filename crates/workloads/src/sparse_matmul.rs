@@ -77,6 +77,9 @@ impl Problem for SparseMatmul {
             of("single", 90, [67, 130, 257]),
             of("blocks", 75, [129, 67, 33]),
             of("single", 99, [2, 5, 3001]),
+            // A column is a block of its own.
+            of("single", 50, [5, 1, 129]),
+            of("blocks", 50, [37, 1, 67]),
         ]
     }
 
