@@ -337,6 +337,20 @@ mod tests {
     }
 
     #[test]
+    fn blocks_of_models_stand_beside_compilers_and_graphs() {
+        let [.., (_, plan)] = PLANS;
+        let judged = ["linear", "layer-norm", "rms-norm", "softmax", "transformer-block"];
+        let named = |case: &str, name: &str| case.contains(&format!("{name:?}"));
+        let is_judged = |case: &&str| judged.iter().any(|workload| named(case, workload));
+        let cases: Vec<&str> = plan.split("[[cases]]").filter(is_judged).collect();
+        assert!(cases.len() > judged.len(), "{cases:?}");
+        for case in cases {
+            let compiled = ["compile", "compile-frozen"].iter().any(|name| RIVALS.contains(name) && named(case, name));
+            assert!(compiled && RIVALS.contains(&"graph") && named(case, "graph"), "{case}");
+        }
+    }
+
+    #[test]
     fn what_has_a_goal_and_nothing_beside_it_is_told() {
         let line = |workload: &str, case: &str, variant: &str| json!({ "workload": workload, "case_name": case, "variant": variant });
         let rooflines = [

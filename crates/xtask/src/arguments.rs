@@ -43,7 +43,7 @@ Options of bench (without any: the first four)
   --timing     a call of PyTorch as the Python worker times it, beside `torch.utils.benchmark`: a quarter of an
                hour; only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
-               with products and blocks: two hours), mixers (two hours), precision (two hours), decoding, which are
+               with products and blocks: three hours), mixers (two hours), precision (two hours), decoding, which are
                whole models (two hours), training, or training-steps, which are those of GPT-2 124M and of
                SmolLM2-135M alone (two hours); only where asked for. mixers and precision have parts, which `--only`
                chooses and `--minutes` shortens; what was measured of the others before is told beside
