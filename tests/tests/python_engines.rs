@@ -206,7 +206,7 @@ fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
     let Some(python) = python_with("numpy") else { return };
     let bench = Bench::new();
     let ways = [
-        ("dies", "failed", "signal 6"),
+        ("dies", "failed", "signal 6; its last words: the last line before the end"),
         ("fights", "ok", ""),
         ("hangs", "failed", "no answer for 10.0 s"),
         ("keeps-first", "wrong", "scaled error"),
@@ -241,6 +241,9 @@ fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
     let crowded = bench.sql("select distinct message from events where kind = 'more_threads' and trial is null");
     assert_eq!(crowded.len(), 1, "one of them has more threads at work than the one that it was given: {crowded:?}");
     assert!(crowded[0]["message"].as_str().unwrap().starts_with("fights/fights/f32/1t: it has more"), "{crowded:?}");
+    let workers = bench.sql("select distinct worker from trials where worker is not null");
+    let orphans = workers.iter().filter(|row| alive(row["worker"].as_i64().unwrap() as i32)).count();
+    assert!(workers.len() > ways.len() / 2 && orphans == 0, "{workers:?}");
 }
 
 #[test]
