@@ -70,6 +70,7 @@ pub fn register(registry: &mut Registry) {
         .implementation(roofs::EIGHTS)
         .implementation(roofs::FOURS)
         .implementation(roofs::TILES)
+        .implementation(roofs::TILES_AVX512)
         .implementation(roofs::TILES_PLAIN)
         .implementation(roofs::STREAMED);
     registry.implementation(blocks::LINEAR).implementation(blocks::MLP).implementation(blocks::LAYER_NORM);

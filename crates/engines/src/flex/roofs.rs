@@ -7,7 +7,7 @@ use benchbook_core::{DType, Inputs, Metric, Result, Row, Setting, Subject, Suppo
 use benchbook_simd::{self as simd, ByteDot, Isa, TileFormat, byte_dots, multiply_add, powers, sums, tile_dots};
 use benchbook_workloads::roofs::{
     BYTE_PRODUCTS, BYTE_SUMS, CHAINS, Copy, Exp2, FACTOR, Fma, INT8, Int8Dot, POWERS, Read, SHRINK, STEPS, SUMMED,
-    TERM, TILE_PRODUCTS, TILE_SUMS, TileDot,
+    TERM, TILE_PRODUCTS, TILE_SUMS, TileDot, TileDotParams,
 };
 use rayon::prelude::*;
 
@@ -156,34 +156,47 @@ const fn byte_sums<const BITS: usize>(name: &'static str, about: &'static str) -
 }
 
 /// Tiles of AMX, four of sums and four of factors, from the first product to the last.
-pub const TILES: Row<TileDot> =
-    tiles::<true>("amx", "hand-written: AMX, sums and factors in tiles (tdpbssd, tdpbf16ps)");
+pub const TILES: Row<TileDot> = tiles::<2>("amx", "hand-written: AMX, sums and factors in tiles (tdpbssd, tdpbf16ps)");
+
+/// Registers of AVX-512 BF16, which many processors have that have no tiles.
+pub const TILES_AVX512: Row<TileDot> = tiles::<1>(
+    "avx512-bf16",
+    "hand-written: AVX-512 BF16, sums in registers, factors in the first-level cache (vdpbf16ps)",
+);
 
 /// What any processor makes of it.
-pub const TILES_PLAIN: Row<TileDot> = tiles::<false>("plain", "a plain loop in f32, which holds the same sums exactly");
+pub const TILES_PLAIN: Row<TileDot> = tiles::<0>("plain", "a plain loop in f32, which holds the same sums exactly");
 
-const fn tile_dot(by_amx: bool) -> simd::TileDot {
-    if by_amx { simd::TileDot::Amx } else { simd::TileDot::Plain }
+/// What makes the products, by the number of a row.
+const TILE_DOTS: [simd::TileDot; 3] = [simd::TileDot::Plain, simd::TileDot::Avx512Bf16, simd::TileDot::Amx];
+
+fn format_of(params: &TileDotParams) -> TileFormat {
+    if params.format == INT8 { TileFormat::Int8 } else { TileFormat::Bf16 }
 }
 
-const fn tiles<const AMX: bool>(name: &'static str, about: &'static str) -> Row<TileDot> {
+const fn tiles<const BY: usize>(name: &'static str, about: &'static str) -> Row<TileDot> {
     Row::<TileDot>::new(
         name,
         about,
         &["flex"],
         &[DType::F32],
-        |_| engine_by(tile_dot(AMX).name(), tile_dot(AMX).present()),
+        |_| engine_by(TILE_DOTS[BY].name(), TILE_DOTS[BY].present()),
         |name, setting, params, inputs| {
-            let from = inputs.get("from");
-            let format = if params.format == INT8 { TileFormat::Int8 } else { TileFormat::Bf16 };
-            let call =
-                move |from: &Named, [to]: [&mut [f32]; 1]| tile_dots(tile_dot(AMX), format, from.1.of::<f32>(), to);
+            let (dot, format, from) = (TILE_DOTS[BY], format_of(params), inputs.get("from"));
+            let call = move |from: &Named, [to]: [&mut [f32]; 1]| tile_dots(dot, format, from.1.of::<f32>(), to);
             let subject = Calls::of_slices(name, setting, Named("from", from.clone()), [from.shape().to_vec()], call);
             // As of bytes, it is not held by the roof of `f32`.
             Ok(Box::new(subject.with_metrics(vec![own_flops(0.0)])))
         },
     )
-    .only(|_, _, _| here(tile_dot(AMX).name(), tile_dot(AMX).present()))
+    .only(|_, _, params| {
+        let dot = TILE_DOTS[BY];
+        if dot.takes(format_of(params)) {
+            here(dot.name(), dot.present())
+        } else {
+            Support::No(format!("{} makes no products of bytes", dot.name()))
+        }
+    })
 }
 
 /// A kernel of the numbers of `from` as something to time; `shape` is that of its result.

@@ -31,7 +31,7 @@ const ELSEWHERE: [&str; 10] = [
 const OF_LIBRARIES: [&str; 2] = ["mimalloc", "jemalloc"];
 
 /// Those of instructions that not every processor has.
-const OF_INSTRUCTIONS: [&str; 3] = ["chains-avx2", "chains-avx512", "amx"];
+const OF_INSTRUCTIONS: [&str; 4] = ["chains-avx2", "chains-avx512", "avx512-bf16", "amx"];
 
 /// Inputs of a case: as they are drawn, or with rows of one of them overwritten.
 struct Variation {

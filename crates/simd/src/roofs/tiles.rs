@@ -30,6 +30,8 @@ const TILE: usize = 16;
 pub enum TileDot {
     /// A plain loop over `f32`, which holds these whole numbers exactly.
     Plain,
+    /// AVX-512 BF16: `vdpbf16ps`, on registers of 16 sums. It has no bytes.
+    Avx512Bf16,
     /// AMX: `tdpbssd` and `tdpbf16ps`, on tiles of 1 KiB.
     Amx,
 }
@@ -48,6 +50,10 @@ impl TileDot {
     pub fn present(self) -> bool {
         match self {
             Self::Plain => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16"),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512Bf16 => false,
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
             Self::Amx => amx::present(),
             #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
@@ -59,8 +65,14 @@ impl TileDot {
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "portable",
+            Self::Avx512Bf16 => "AVX-512 BF16",
             Self::Amx => "AMX",
         }
+    }
+
+    /// Whether it makes products of this format.
+    pub fn takes(self, format: TileFormat) -> bool {
+        self != Self::Avx512Bf16 || format == TileFormat::Bf16
     }
 }
 
@@ -78,7 +90,7 @@ fn right(column: usize, step: usize) -> i8 {
 /// left factor of row `r` is `(r + s) % 8`, and the right one of column `c` is `(c + s) % 5 − 1`. Both formats hold these exactly.
 ///
 /// # Errors
-/// Numbers that are no whole tasks or not as many as results, instructions that are absent or not allowed.
+/// Numbers that are no whole tasks or not as many as results, instructions that are absent, not allowed, or not for the format.
 pub fn tile_dots(dot: TileDot, format: TileFormat, from: &[f32], out: &mut [f32]) -> Result<()> {
     if !from.len().is_multiple_of(SUMS) {
         return Err(Error::Shape(format!("{} numbers are no whole number of tasks of {SUMS}", from.len())));
@@ -87,8 +99,19 @@ pub fn tile_dots(dot: TileDot, format: TileFormat, from: &[f32], out: &mut [f32]
     if !dot.present() {
         return Err(Error::Isa(dot.name()));
     }
+    if !dot.takes(format) {
+        return Err(Error::Shape(format!("{} makes no products of bytes", dot.name())));
+    }
     match dot {
         TileDot::Plain => run(from, out, plain),
+        #[cfg(target_arch = "x86_64")]
+        TileDot::Avx512Bf16 => {
+            let factors = Factors::of(format);
+            // SAFETY: it is present.
+            run(from, out, |sums| unsafe { pairs::sums(&factors, sums) });
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        TileDot::Avx512Bf16 => return Err(Error::Isa(dot.name())),
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         TileDot::Amx => {
             let factors = Factors::of(format);
@@ -128,8 +151,8 @@ fn plain(sums: &mut [f32; SUMS]) {
     }
 }
 
-/// The factors as AMX takes them: two tiles of rows, and two of columns, whose rows hold four bytes of each column, of steps that follow
-/// each other (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18).
+/// The factors as AMX and AVX-512 BF16 take them: two tiles of rows, and two of columns, whose rows hold four bytes of each column, of
+/// steps that follow each other (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18).
 #[repr(C, align(64))]
 struct Factors {
     left: [u8; SIDE * LINE],
@@ -160,6 +183,58 @@ fn put(number: i8, to: &mut [u8]) {
     match to {
         [byte] => *byte = number.cast_unsigned(),
         two => two.copy_from_slice(&bf16::from_f32(f32::from(number)).to_bits().to_le_bytes()),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod pairs {
+    use std::arch::x86_64::{
+        __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
+    use std::hint::black_box;
+    use std::mem::transmute;
+
+    use super::{Factors, LINE, PRODUCTS, SIDE, STEPS, SUMS, TILE};
+
+    /// Rows whose sums are in registers at once, two for each: none waits for the one before.
+    const ROWS: usize = 8;
+
+    /// The sums of a task.
+    ///
+    /// # Safety
+    /// The processor has AVX-512 BF16, and the factors are in bf16.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    pub unsafe fn sums(factors: &Factors, sums: &mut [f32; SUMS]) {
+        // A line of a row holds the pairs of all steps, and two tiles of columns have as many lines each.
+        const { assert!(2 * STEPS == LINE && STEPS == 2 * TILE && SIDE == 2 * TILE && SIDE == 4 * ROWS) };
+        for (block, sums) in sums.chunks_exact_mut(ROWS * SIDE).enumerate() {
+            let mut all = [[_mm512_setzero_ps(); 2]; ROWS];
+            for _ in 0..PRODUCTS / STEPS {
+                // They are read anew each time, whatever a compiler knows of them.
+                let factors = black_box(factors);
+                for pair in 0..STEPS / 2 {
+                    // SAFETY: the lines are there as said above, each at a multiple of its bytes.
+                    unsafe {
+                        let columns = factors.right.as_ptr().cast::<__m512bh>().add(pair);
+                        let right = [columns.read(), columns.add(TILE).read()];
+                        for (row, sums) in all.iter_mut().enumerate() {
+                            let line = factors.left.as_ptr().add((block * ROWS + row) * LINE);
+                            let left = _mm512_set1_epi32(line.cast::<i32>().add(pair).read());
+                            let left = transmute::<__m512i, __m512bh>(left);
+                            sums[0] = _mm512_dpbf16_ps(sums[0], left, right[0]);
+                            sums[1] = _mm512_dpbf16_ps(sums[1], left, right[1]);
+                        }
+                    }
+                }
+            }
+            for (to, row) in sums.chunks_exact_mut(SIDE).zip(all) {
+                // SAFETY: a row has the sums of two registers.
+                unsafe {
+                    _mm512_storeu_ps(to.as_mut_ptr(), row[0]);
+                    _mm512_storeu_ps(to.as_mut_ptr().add(TILE), row[1]);
+                }
+            }
+        }
     }
 }
 
@@ -301,8 +376,9 @@ mod tests {
             (PRODUCTS / STEPS) as f32 * products.sum::<i32>() as f32
         };
         assert!(sum(0, 0) != sum(1, 0) && sum(0, 0) != sum(0, 1) && sum(0, 0) != 0.0, "else nothing shows");
-        for dot in [TileDot::Plain, TileDot::Amx].into_iter().filter(|dot| dot.present()) {
-            for format in [TileFormat::Int8, TileFormat::Bf16] {
+        let all = [TileDot::Plain, TileDot::Avx512Bf16, TileDot::Amx];
+        for dot in all.into_iter().filter(|dot| dot.present()) {
+            for format in [TileFormat::Int8, TileFormat::Bf16].into_iter().filter(|format| dot.takes(*format)) {
                 let mut out = vec![f32::NAN; from.len()];
                 tile_dots(dot, format, &from, &mut out).unwrap();
                 for (at, found) in out.iter().enumerate() {
@@ -322,5 +398,9 @@ mod tests {
         if !TileDot::Amx.present() {
             assert_eq!(said(TileDot::Amx, &[], &mut []), "this processor has no AMX");
         }
+        let of_bytes = said(TileDot::Avx512Bf16, &[], &mut []);
+        let here = TileDot::Avx512Bf16.present();
+        let right = if here { "AVX-512 BF16 makes no products of bytes" } else { "this processor has no AVX-512 BF16" };
+        assert_eq!(of_bytes, right);
     }
 }
