@@ -67,6 +67,17 @@ pub fn judged(row: &Value, ours: &Value, rival: &Value, copies: &[Value]) -> Str
     [Some(ratio_to(row, least, rival)), share].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
+/// What is asked of a row of bf16 where the processor multiplies matrices of it as one instruction: a product is to reach its share of
+/// the roof of `f32`, of so many GFLOP/s, in which ours computes. The ratio to who uses such units is told, and not judged.
+pub fn beside_matrix_units(row: &Value, ours: &Value, peak: f64) -> String {
+    let told = "no ratio: matrix units for bf16";
+    let of_product = |(case, _): &&(&str, f64)| text(row, "workload") == "matmul" && *case == text(row, "case_name");
+    match OF_ARITHMETIC.iter().find(of_product) {
+        Some((_, goal)) => format!("{told}; {}", reached("the roof of f32", *goal, number(ours, "gflops") / peak)),
+        None => told.to_owned(),
+    }
+}
+
 /// What a goal makes of a ratio to a rival that does the same work, as far as the roof lets it, with what `roofline` says of that one.
 fn ratio_to(row: &Value, least: f64, rival: &Value) -> String {
     capped(row, least, REACHABLE / number(rival, "of_the_roof"))
@@ -282,6 +293,18 @@ mod tests {
         narrow["candidate"] = "tiled/flex/bf16/2t".into();
         let said = judged(&narrow, &of_the_roof(0.1, "memory"), &Value::Null, &[]);
         assert_eq!(said, "at least 0.97: met", "memory does not hold a product");
+    }
+
+    #[test]
+    fn beside_matrix_units_a_product_is_held_to_the_roof_of_what_it_computes_in() {
+        let said = |workload: &str, case: &str, gflops: f64| {
+            beside_matrix_units(&compared(workload, case, 0.2, 0.3), &json!({ "gflops": gflops }), 200.0)
+        };
+        assert_eq!(said("matmul", "512³", 184.0), "no ratio: matrix units for bf16; 90 % of the roof of f32: met");
+        let missed = "no ratio: matrix units for bf16; 90 % of the roof of f32: **missed by 10 points**";
+        assert_eq!(said("matmul", "2048³", 160.0), missed);
+        assert_eq!(said("matmul", "128³", 184.0), "no ratio: matrix units for bf16");
+        assert_eq!(said("attention", "b1 h8 s512 d64", 184.0), "no ratio: matrix units for bf16");
     }
 
     #[test]

@@ -181,6 +181,8 @@ pub fn measure(ready: &Ready) -> Result<String> {
         measured(ready, "attention", &PLANS, &RIVALS, Some(&python(ready)), &[])?;
     let ran = ask(ready, &folder, &["sql", "--format", "json", INSTRUCTIONS])?;
     let matrix_units = rows(&ask(ready, &folder, &["sql", "--format", "json", MATRIX_UNITS])?).next().is_some();
+    let fma = rooflines.iter().filter(|row| text(row, "workload") == "fma").map(|row| number(row, "gflops"));
+    let fma = fma.fold(f64::NAN, f64::max);
     let mut lines = vec![
         "The same threads for both sides, samples in turns, interval over fresh processes. A ratio above 1 says that our\n\
          kernel is faster. The rival is the fastest one of its case, on the fastest of its devices. A goal is met where\n\
@@ -188,7 +190,8 @@ pub fn measure(ready: &Ready) -> Result<String> {
          roof of the same run: multiply-adds in registers, exponentials in registers, or reads of a buffer of about the\n\
          same size. Norms and softmax are held to a copy besides, the fastest of as many bytes. Of whole blocks, what is\n\
          counted are products and attention, and the time is that of all their parts; they are to be faster. In bf16 no roof\n\
-         of arithmetic is measured: ours are computed in f32, and some rivals multiply bf16 as it is.\n\
+         of arithmetic is measured: ours are computed in f32, and some rivals multiply bf16 as it is. Where a processor has units\n\
+         for matrices of bf16, products of ours are held to the roof of f32, and the ratio is told.\n\
          \n\
          Not the same on both sides: of linear layers and feed-forward networks, our kernels take weights that were packed\n\
          before timing, as those of a model can be, and libtorch's calls pack what they need in each call, which those of\n\
@@ -206,7 +209,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
         let [candidate, baseline] = ["candidate", "baseline"].map(|side| text(row, side));
         let [ours, rival] = [candidate, baseline].map(|variant| roofline(&rooflines, row, variant));
         let goal = if matrix_units && candidate.contains("/bf16/") {
-            "none: matrix units for bf16".to_owned()
+            goals::beside_matrix_units(row, ours, fma)
         } else {
             goals::judged(row, ours, rival, &copies)
         };
