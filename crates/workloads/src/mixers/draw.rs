@@ -17,8 +17,9 @@ pub fn time_constants(count: usize) -> Array {
     Array::new(vec![count], &(0..count).map(one).collect::<Vec<f32>>())
 }
 
-/// Makes extremes of what is drawn for `steps` steps a sequence, softplus of which is a time: every third step all is forgotten,
-/// and every third nothing. Not at the first one, after which nothing would depend on the first state.
+/// Makes extremes of what is drawn for `steps` steps a sequence, and of which decays are made, the larger the less is left: every
+/// third step all is forgotten, as far as it can be, and every third nothing. Not at the first one, after which nothing would depend
+/// on the first state.
 pub fn extremes(times: &mut Array, steps: usize) {
     let width = times.len() / (times.shape()[0] * steps);
     for (step, row) in times.of_mut::<f32>().chunks_exact_mut(width).enumerate() {

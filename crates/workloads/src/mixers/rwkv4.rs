@@ -2,7 +2,7 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
-use super::draw::{check_numbers, normal};
+use super::draw::{check_numbers, denormals, normal};
 use super::rows::{by_channels, sigmoid};
 
 /// The receptance-weighted key-value of RWKV-4 (Peng et al., arXiv 2305.13048, section 3.1, equations 13 to 17): an average of values,
@@ -25,6 +25,8 @@ benchbook_core::parameters! {
         seq: usize = 1024, 1..=1 << 24;
         /// channels
         channels: usize = 768, 1..=1 << 20;
+        /// whether channels forget all, or nothing, and some numbers are denormal
+        extreme: bool = false;
     }
 }
 
@@ -43,8 +45,10 @@ impl Problem for Rwkv4 {
     }
 
     fn ugly() -> Vec<Rwkv4Params> {
+        let of = |extreme, [batch, seq, channels]: [usize; 3]| Rwkv4Params { batch, seq, channels, extreme };
         let sizes = [[1, 1, 1], [3, 1, 67], [1, 2, 17], [2, 67, 33], [1, 130, 3]];
-        sizes.map(|[batch, seq, channels]| Rwkv4Params { batch, seq, channels }).into()
+        let extreme = [[2, 4, 19], [1, 40, 3]];
+        sizes.map(|size| of(false, size)).into_iter().chain(extreme.map(|size| of(true, size))).collect()
     }
 
     fn check(params: &Rwkv4Params) -> Result<(), (&'static str, String)> {
@@ -52,19 +56,29 @@ impl Problem for Rwkv4 {
     }
 
     fn label(params: &Rwkv4Params) -> String {
-        let Rwkv4Params { batch, seq, channels } = *params;
-        format!("b{batch} s{seq} c{channels}")
+        let Rwkv4Params { batch, seq, channels, extreme } = *params;
+        format!("b{batch} s{seq} c{channels}{}", if extreme { " extreme" } else { "" })
     }
 
     fn inputs(params: &Rwkv4Params, seed: u64) -> Inputs {
-        let Rwkv4Params { batch, seq, channels } = *params;
+        let Rwkv4Params { batch, seq, channels, extreme } = *params;
         let wide = |stream| Array::normal(vec![batch, seq, channels], seed, stream);
-        // As it is initialised: from e^−5 to e^3.
-        let decay: Vec<f32> = (0..channels).map(|channel| -5.0 + 8.0 * channel as f32 / channels as f32).collect();
+        // As it is initialised: from e^−5 to e^3. What fades by e^20 a step is gone, and by e^−200 stays.
+        let usual = |channel: usize| -5.0 + 8.0 * channel as f32 / channels as f32;
+        let of_channel = |channel: usize| match channel % 3 {
+            1 if extreme => 20.0,
+            2 if extreme => -200.0,
+            _ => usual(channel),
+        };
+        let decay: Vec<f32> = (0..channels).map(of_channel).collect();
+        let mut v = wide(3);
+        if extreme {
+            denormals(&mut v);
+        }
         Inputs::from([
             ("r", wide(1)),
             ("k", wide(2)),
-            ("v", wide(3)),
+            ("v", v),
             ("decay", Array::new(vec![channels], &decay)),
             ("u", normal(vec![channels], [0.0, 0.5], seed, 4)),
             ("start", Array::normal(vec![batch, channels, 2], seed, 5)),
@@ -73,7 +87,7 @@ impl Problem for Rwkv4 {
 
     /// Step by step, one channel after another.
     fn reference(params: &Rwkv4Params, inputs: &Inputs, seed: u64) -> Reference {
-        let Rwkv4Params { batch, seq, channels } = *params;
+        let Rwkv4Params { batch, seq, channels, .. } = *params;
         let [r, k, v, decay, u, start] = ["r", "k", "v", "decay", "u", "start"].map(|name| inputs.numbers(name));
         by_channels([batch, seq, channels], 2, seed, |sequence, channel| {
             let number = |numbers: &[f32], index: usize| f64::from(numbers[index]);
@@ -93,7 +107,7 @@ impl Problem for Rwkv4 {
 
     /// Of each channel and step 22 operations, an exponential counted as one.
     fn work(params: &Rwkv4Params, dtype: DType) -> Work {
-        let Rwkv4Params { batch, seq, channels } = *params;
+        let Rwkv4Params { batch, seq, channels, .. } = *params;
         let [batch, seq, channels] = [batch, seq, channels].map(|size| size as f64);
         let numbers = batch * (4.0 * seq + 4.0) * channels + 2.0 * channels;
         Work { flops: 22.0 * batch * seq * channels, bytes: numbers * dtype.bytes() as f64 }

@@ -2,7 +2,7 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
-use super::draw::check_numbers;
+use super::draw::{check_numbers, denormals, extremes};
 use super::rows::{by_heads, rwkv7_step};
 
 /// The recurrence of RWKV-7 (Peng et al., arXiv 2503.14456, section 4.1) before its group norm: the state is corrected where it is
@@ -26,6 +26,8 @@ benchbook_core::parameters! {
         heads: usize = 12, 1..=1 << 20;
         /// width of a head
         head_dim: usize = 64, 1..=1 << 12;
+        /// whether steps leave and remove as much, or as little, as they can, and some numbers are denormal
+        extreme: bool = false;
     }
 }
 
@@ -44,38 +46,48 @@ impl Problem for Rwkv7 {
     }
 
     fn ugly() -> Vec<Rwkv7Params> {
+        let of =
+            |extreme, [batch, seq, heads, head_dim]: [usize; 4]| Rwkv7Params { batch, seq, heads, head_dim, extreme };
         let sizes = [[1, 1, 3, 1], [2, 1, 3, 67], [1, 2, 2, 17], [2, 35, 3, 33], [1, 66, 1, 64], [1, 33, 2, 5]];
-        sizes.map(|[batch, seq, heads, head_dim]| Rwkv7Params { batch, seq, heads, head_dim }).into()
+        let extreme = [[2, 4, 1, 19], [1, 40, 2, 9]];
+        sizes.map(|size| of(false, size)).into_iter().chain(extreme.map(|size| of(true, size))).collect()
     }
 
     fn check(params: &Rwkv7Params) -> Result<(), (&'static str, String)> {
-        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        let Rwkv7Params { batch, seq, heads, head_dim, .. } = *params;
         check_numbers("seq", &[batch, seq, heads, head_dim])?;
         check_numbers("heads", &[batch, heads, head_dim, head_dim])
     }
 
     fn label(params: &Rwkv7Params) -> String {
-        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
-        format!("b{batch} s{seq} h{heads} d{head_dim}")
+        let Rwkv7Params { batch, seq, heads, head_dim, extreme } = *params;
+        format!("b{batch} s{seq} h{heads} d{head_dim}{}", if extreme { " extreme" } else { "" })
     }
 
     fn inputs(params: &Rwkv7Params, seed: u64) -> Inputs {
-        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        let Rwkv7Params { batch, seq, heads, head_dim, extreme } = *params;
         let wide = |stream| Array::normal(vec![batch, seq, heads, head_dim], seed, stream);
+        let [mut w, mut v, mut a] = [2, 4, 6].map(wide);
+        if extreme {
+            denormals(&mut v);
+            extremes(&mut w, seq);
+            // Of larger rates more is removed.
+            extremes(&mut a, seq);
+        }
         Inputs::from([
             ("r", wide(1)),
-            ("w", wide(2)),
+            ("w", w),
             ("k", wide(3)),
-            ("v", wide(4)),
+            ("v", v),
             ("kappa", wide(5)),
-            ("a", wide(6)),
+            ("a", a),
             ("start", Array::normal(vec![batch, heads, head_dim, head_dim], seed, 7)),
         ])
     }
 
     /// Step by step, one head after another.
     fn reference(params: &Rwkv7Params, inputs: &Inputs, seed: u64) -> Reference {
-        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        let Rwkv7Params { batch, seq, heads, head_dim, .. } = *params;
         let [r, w, k, v, kappa, a, start] =
             ["r", "w", "k", "v", "kappa", "a", "start"].map(|name| inputs.numbers(name));
         let cost = 5 * seq * head_dim * head_dim;
@@ -87,7 +99,7 @@ impl Problem for Rwkv7 {
 
     /// Of each number of a state and step 9 operations: four multiply-adds and the product of key and value.
     fn work(params: &Rwkv7Params, dtype: DType) -> Work {
-        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        let Rwkv7Params { batch, seq, heads, head_dim, .. } = *params;
         let [batch, seq, heads, head_dim] = [batch, seq, heads, head_dim].map(|size| size as f64);
         let numbers = batch * heads * head_dim * (7.0 * seq + 2.0 * head_dim);
         Work { flops: 9.0 * batch * seq * heads * head_dim * head_dim, bytes: numbers * dtype.bytes() as f64 }

@@ -3,7 +3,7 @@
 use benchbook_core::{DType, Problem};
 use benchbook_workloads::mixers::{
     CausalConv, CausalConvParams, HybridStack, HybridStackParams, Retention, RetentionParams, Rwkv4, Rwkv4Params,
-    Rwkv6, Rwkv6Params, Rwkv7, SelectiveScan, SelectiveScanGradients, SelectiveScanParams, Ssd, SsdParams,
+    Rwkv6, Rwkv6Params, Rwkv7, Rwkv7Params, SelectiveScan, SelectiveScanGradients, SelectiveScanParams, Ssd, SsdParams,
 };
 
 use crate::pytorch::agrees;
@@ -38,6 +38,36 @@ fn a_large_case_is_checked_by_some_heads_or_steps() {
 }
 
 #[test]
+fn steps_and_channels_of_rwkv_forget_all_or_nothing() {
+    let six = Rwkv6Params { batch: 1, seq: 3, heads: 1, head_dim: 2, extreme: true };
+    let inputs = Rwkv6::inputs(&six, 3);
+    let [k, v] = ["k", "v"].map(|name| inputs.numbers(name));
+    let added = |step: usize, at: usize| f64::from(k[2 * step + at / 2]) * f64::from(v[2 * step + at % 2]);
+    let answers = Rwkv6::reference(&six, &inputs, 3).answers;
+    for (at, state) in answers[1].values.iter().enumerate() {
+        // The second step leaves nothing, and the third all.
+        assert!((state - added(1, at) - added(2, at)).abs() < 1e-12, "{at}: {state}");
+    }
+    let four = Rwkv4Params { batch: 1, seq: 5, channels: 3, extreme: true };
+    let inputs = Rwkv4::inputs(&four, 3);
+    let [k, v, start] = ["k", "v", "start"].map(|name| inputs.numbers(name));
+    let answers = Rwkv4::reference(&four, &inputs, 3).answers;
+    let (state, number) = (&answers[1].values, |from: &[f32], at: usize| f64::from(from[at]));
+    // The second channel knows its last step alone, and the third knows all of them.
+    assert!((state[2] - number(v, 4 * 3 + 1)).abs() < 1e-12, "{state:?}");
+    assert!((state[3] - number(k, 4 * 3 + 1)).abs() < 1e-12, "{state:?}");
+    let all: f64 = (0..5).map(|step| number(k, step * 3 + 2).exp()).sum::<f64>() + number(start, 5).exp();
+    assert!((state[5] - all.ln()).abs() < 1e-12, "{state:?}");
+    let seven = Rwkv7Params { batch: 1, seq: 3, heads: 1, head_dim: 2, extreme: true };
+    let inputs = Rwkv7::inputs(&seven, 3);
+    for name in ["w", "a"] {
+        let numbers = inputs.numbers(name);
+        assert!(numbers[2] > 200.0 && numbers[4] < -200.0 && numbers[0].abs() < 10.0, "{name}: {numbers:?}");
+    }
+    assert!(inputs.numbers("v")[0].is_subnormal());
+}
+
+#[test]
 fn work_is_counted_by_state_and_step() {
     let scan = SelectiveScanParams { batch: 2, seq: 3, channels: 5, state: 7, extreme: false };
     let work = SelectiveScan::work(&scan, DType::F32);
@@ -51,9 +81,9 @@ fn work_is_counted_by_state_and_step() {
     assert_eq!(Ssd::work(&one, DType::F32).flops, 2.0 * (5.0 + 6.0 + 2.0 * 2.0 * 15.0));
     let plain = RetentionParams { seq: 1, heads: 2, key_dim: 3, value_dim: 5, ..RetentionParams::default() };
     assert_eq!(Retention::work(&plain, DType::F32).bytes, 4.0 * 2.0 * (16.0 + 30.0));
-    let six = Rwkv6Params { batch: 1, seq: 4, heads: 2, head_dim: 3 };
+    let six = Rwkv6Params { batch: 1, seq: 4, heads: 2, head_dim: 3, extreme: false };
     assert_eq!(Rwkv6::work(&six, DType::F32).flops, 5.0 * 4.0 * 2.0 * 9.0);
-    let four = Rwkv4Params { batch: 1, seq: 4, channels: 3 };
+    let four = Rwkv4Params { batch: 1, seq: 4, channels: 3, extreme: false };
     assert_eq!(Rwkv4::work(&four, DType::F64).bytes, 8.0 * (60.0 + 6.0));
     // Four products by [6, 6], what each of three positions sees twice, and 3 · 6 · 16 numbers between.
     let stack =

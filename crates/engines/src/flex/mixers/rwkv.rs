@@ -68,7 +68,7 @@ pub const FUSED_OF_4: Row<Rwkv4> = fused_row::<Rwkv4>(
     "hand-written: AVX-512, AVX2 or portable, channels as lanes, states in registers over all steps",
     &[DType::F32],
     |name, setting, params, inputs| {
-        let Rwkv4Params { batch, seq, channels } = *params;
+        let Rwkv4Params { batch, seq, channels, .. } = *params;
         let kernel = move |inputs: &[Named; 6], [out, end]: [&mut [f32]; 2]| {
             let [r, k, v, decay, u, start] = numbers(inputs);
             let (size, isa) = ([batch, seq, channels], Isa::detect());
@@ -122,7 +122,7 @@ pub const FUSED_OF_6: Row<Rwkv6> = fused_row::<Rwkv6>(
     "hand-written: AVX-512, AVX2 or portable, rows of the state in registers over 32 steps; a single step reads and writes it once",
     &[DType::F32],
     |name, setting, params, inputs| {
-        let Rwkv6Params { batch, seq, heads, head_dim } = *params;
+        let Rwkv6Params { batch, seq, heads, head_dim, .. } = *params;
         let size = RwkvSize { batch, seq, heads, head_dim };
         let kernel = move |inputs: &[Named; 6], [out, end]: [&mut [f32]; 2]| {
             let [r, k, v, w, u, start] = numbers(inputs);
@@ -168,7 +168,7 @@ pub const FUSED_OF_7: Row<Rwkv7> = fused_row::<Rwkv7>(
     "hand-written: AVX-512, AVX2 or portable, a step reads and writes the state once, and sums for the next step meanwhile",
     &[DType::F32],
     |name, setting, params, inputs| {
-        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        let Rwkv7Params { batch, seq, heads, head_dim, .. } = *params;
         let size = RwkvSize { batch, seq, heads, head_dim };
         let kernel = move |inputs: &[Named; 7], [out, end]: [&mut [f32]; 2]| {
             let [r, w, k, v, kappa, a, start] = numbers(inputs);

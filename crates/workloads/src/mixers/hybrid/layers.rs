@@ -95,13 +95,13 @@ impl HybridStackParams {
     /// The recurrence of a layer of RWKV-6.
     pub fn rwkv6(&self) -> Rwkv6Params {
         let Self { batch, seq, heads, head_dim, .. } = *self;
-        Rwkv6Params { batch, seq, heads, head_dim }
+        Rwkv6Params { batch, seq, heads, head_dim, extreme: false }
     }
 
     /// The recurrence of a layer of RWKV-7.
     pub fn rwkv7(&self) -> Rwkv7Params {
         let Self { batch, seq, heads, head_dim, .. } = *self;
-        Rwkv7Params { batch, seq, heads, head_dim }
+        Rwkv7Params { batch, seq, heads, head_dim, extreme: false }
     }
 
     /// A convolution of so many channels.
