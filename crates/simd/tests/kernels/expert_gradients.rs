@@ -162,6 +162,40 @@ fn gradients_do_not_depend_on_threads() {
 }
 
 #[test]
+fn gradients_of_no_tokens_are_nothing() {
+    let drawn = Drawn::new([0, 3, 2, 1, 4, 5], 1);
+    for isa in present() {
+        let found = drawn.gradients(isa);
+        assert_eq!(found.each_ref().map(Vec::len), [0, 0, 80, 80, 80], "{}", isa.name());
+        assert!(found.iter().flatten().all(|number| *number == 0.0), "{}", isa.name());
+    }
+}
+
+#[test]
+fn what_is_infinite_stays_in_its_token_and_experts() {
+    let (width, hidden, token) = (33, 20, 7);
+    let mut drawn = Drawn::new([40, 7, 2, 0, width, hidden], 3);
+    let usual: Vec<[Vec<f32>; 5]> = present().map(|isa| drawn.gradients(isa)).collect();
+    let places = 2 * token..2 * token + 2;
+    assert_eq!(drawn.kept[places.clone()], [1, 1]);
+    let mine: Vec<usize> = drawn.ids[places].iter().map(|id| *id as usize).collect();
+    drawn.inputs[0][token * width + 5] = f32::INFINITY;
+    for (isa, usual) in present().zip(&usual) {
+        let found = drawn.gradients(isa);
+        // Of the input and of what choices count by token, and of the factors by expert.
+        for (which, each) in [(0, width), (1, 2), (2, width * hidden), (3, width * hidden), (4, width * hidden)] {
+            let rows = found[which].chunks_exact(each).zip(usual[which].chunks_exact(each));
+            for (row, (found, usual)) in rows.enumerate() {
+                let reached = if which < 2 { row == token } else { mine.contains(&row) };
+                let finite = found.iter().all(|number| number.is_finite());
+                assert_eq!(finite, !reached, "gradient {which} of {row} by {}", isa.name());
+                assert!(reached || found == usual, "gradient {which} of {row} by {}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_its_shape() {
     let drawn = Drawn::new([4, 3, 2, 0, 5, 6], 1);
     let call = drawn.call(Isa::Portable);

@@ -193,6 +193,22 @@ fn of_equals_the_lowest_index_comes_first() {
 }
 
 #[test]
+fn weights_of_infinite_logits_are_those_of_pytorch() {
+    let nothing = [f32::NEG_INFINITY, 1.0, 1.0];
+    assert_eq!(routed(Scoring::Softmax, false, &nothing, 3), (vec![1, 2, 0], vec![0.5, 0.5, 0.0]));
+    assert_eq!(routed(Scoring::TopkSoftmax, false, &nothing, 2).1, [0.5, 0.5]);
+    let both = [f32::NEG_INFINITY, f32::INFINITY];
+    assert_eq!(routed(Scoring::Sigmoid, false, &both, 2), (vec![1, 0], vec![1.0, 0.0]));
+    // ∞ − ∞, whichever it is.
+    for infinite in [[f32::INFINITY, 0.0], [f32::NEG_INFINITY; 2]] {
+        for scoring in [Scoring::Softmax, Scoring::TopkSoftmax] {
+            let weights = routed(scoring, false, &infinite, 2).1;
+            assert!(weights.iter().all(|weight| weight.is_nan()), "{scoring:?} of {infinite:?}: {weights:?}");
+        }
+    }
+}
+
+#[test]
 fn a_bias_has_a_say_in_the_choice_and_none_in_the_weight() {
     let bias = [0.0, 0.9, 0.0];
     let router = Router { experts: 3, chosen: 1, scoring: Scoring::Sigmoid, renormalised: false, bias: Some(&bias) };

@@ -216,6 +216,87 @@ fn what_is_infinite_reaches_nothing_before_it() {
     }
 }
 
+/// Panics where numbers are not finite exactly where the right ones are.
+fn as_finite(name: &str, found: &[f32], right: &[f64]) {
+    for (index, (found, right)) in found.iter().zip(right).enumerate() {
+        assert_eq!(found.is_finite(), right.is_finite(), "{name} at {index}: {found} for {right}");
+    }
+}
+
+#[test]
+fn an_infinite_key_or_query_of_a_duality_reaches_nothing_before_it() {
+    for key in [true, false] {
+        let mut drawn = Drawn::new([1, 45, 2, 5, 1, 6], 3);
+        let input = if key { &mut drawn.b } else { &mut drawn.c };
+        input[20 * 6 + 3] = f32::INFINITY;
+        let [right, states] = drawn.right();
+        for (index, number) in right.iter().enumerate() {
+            let step = index / 10;
+            assert_eq!(number.is_finite(), if key { step < 20 } else { step != 20 }, "{index}");
+        }
+        for isa in present() {
+            for chunk in [1, 32, 64] {
+                let ([out, end], name) = (drawn.run(chunk, isa), format!("{chunk} by {}", isa.name()));
+                as_finite(&name, &out, &right);
+                as_finite(&name, &end, &states);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_infinite_in_a_retention_reaches_nothing_before_it() {
+    // Heads that leave half, nothing and all.
+    for (head, position) in (0..3).flat_map(|head| [(head, None), (head, Some(3))]) {
+        for which in ["query", "key", "value"] {
+            let mut of = Retained::new([1, 45, 3, 6, 5], position, 3);
+            let (input, width) = match which {
+                "query" => (&mut of.query, 6),
+                "key" => (&mut of.key, 6),
+                _ => (&mut of.value, 5),
+            };
+            input[(20 * 3 + head) * width + 3] = f32::INFINITY;
+            let ([right, states], normalised) = (of.right(), of.normalised());
+            let (before, since) = right.split_at(20 * 3 * 5);
+            let finite = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite());
+            assert!(finite(before) && !finite(since), "{which}");
+            for isa in present() {
+                for chunk in [1, 32, 64] {
+                    let name = format!("{which} of head {head} in {chunk} by {}", isa.name());
+                    let [out, end] = of.run(chunk, isa);
+                    as_finite(&name, &out, &right);
+                    as_finite(&format!("state of {name}"), &end, &states);
+                    let mut out = vec![0.0; of.value.len()];
+                    normalised_retention(&of.call(chunk, isa), &mut out).unwrap();
+                    as_finite(&format!("normalised {name}"), &out, &normalised);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn denormals_and_states_of_any_size_are_right_in_a_retention() {
+    for (size, position) in [
+        ([1, 1, 1, 1, 1], None),
+        ([1, 1, 2, 256, 65], Some(7)),
+        ([1, 70, 1, 256, 3], None),
+        ([1, 66, 1, 2, 300], Some(0)),
+        ([0, 3, 2, 4, 5], None),
+    ] {
+        let mut of = Retained::new(size, position, 11);
+        // Numbers that are too small to be normal.
+        of.key.iter_mut().step_by(5).for_each(|number| *number = 1e-41);
+        of.value.iter_mut().step_by(3).for_each(|number| *number = -1e-41);
+        for isa in present() {
+            both(&format!("{size:?} by {}", isa.name()), &of.run(64, isa), &of.right(), 3e-6);
+            let mut out = vec![f32::NAN; of.value.len()];
+            normalised_retention(&of.call(64, isa), &mut out).unwrap();
+            close(&format!("{size:?}, normalised, by {}", isa.name()), &out, &of.normalised(), 3e-6);
+        }
+    }
+}
+
 #[test]
 fn calls_that_make_no_sense_are_refused() {
     let drawn = Drawn::new([1, 2, 6, 3, 2, 4], 1);

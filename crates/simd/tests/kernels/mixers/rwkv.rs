@@ -165,6 +165,17 @@ proptest! {
     }
 }
 
+#[test]
+fn sizes_at_the_ends_of_their_ranges_are_right() {
+    for size in [[1, 1, 3, 1], [1, 40, 2, 1], [1, 1, 2, 256], [1, 35, 1, 256], [0, 3, 2, 4], [2, 3, 0, 4]] {
+        let drawn = Drawn::new(size, 11);
+        for isa in present() {
+            both(&format!("6 of {size:?} by {}", isa.name()), &drawn.run6(isa), &drawn.right6());
+            both(&format!("7 of {size:?} by {}", isa.name()), &drawn.run7(isa), &drawn.right7());
+        }
+    }
+}
+
 /// An average and the logarithm of its weight after `value` has joined it by e^`key`.
 fn joined([average, weight]: [f64; 2], value: f64, key: f64) -> [f64; 2] {
     let apart = key - weight;

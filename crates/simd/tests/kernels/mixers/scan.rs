@@ -263,3 +263,35 @@ fn gradients_do_not_depend_on_threads_and_need_room() {
     assert!(said(&grad[1..], 0).starts_with("the gradient of the result holds 41999 numbers"));
     assert_eq!(said(&grad, 1), "c holds 699 numbers, its shape [2, 70, 5] needs 700");
 }
+
+#[test]
+fn gradients_of_no_steps_are_nothing() {
+    for size in [[1, 0, 3, 5], [0, 3, 4, 5], [2, 3, 0, 4]] {
+        let drawn = Drawn::new(size, 3);
+        for isa in present() {
+            for (which, found) in drawn.back(&[], isa).iter().enumerate() {
+                assert!(found.iter().all(|number| *number == 0.0), "{which} of {size:?} by {}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_infinite_gradient_stays_in_its_channel() {
+    // More steps than are kept apart, and more channels than a group has.
+    let (seq, channels, state) = (70, 21, 9);
+    let mut drawn = Drawn::new([1, seq, channels, state], 3);
+    let grad = numbers(drawn.x.len(), 4);
+    let usual: Vec<[Vec<f32>; 9]> = present().map(|isa| drawn.back(&grad, isa)).collect();
+    drawn.x[channels + 4] = f32::INFINITY;
+    for (isa, usual) in present().zip(&usual) {
+        let found = drawn.back(&grad, isa);
+        // Channels share B and C alone.
+        for (which, each) in [(0, 1), (1, 1), (2, 1), (5, state), (6, 1), (7, 1), (8, state)] {
+            for (at, (found, usual)) in found[which].iter().zip(&usual[which]).enumerate() {
+                assert!(at / each % channels == 4 || found == usual, "{which} at {at} by {}: {found}", isa.name());
+            }
+        }
+        assert!(!found[7][4].is_finite(), "{}: D has it", isa.name());
+    }
+}
