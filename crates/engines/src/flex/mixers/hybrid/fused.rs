@@ -10,7 +10,7 @@ use benchbook_simd::{
     Projections, RetentionSize, RwkvSize, ScanSize, SelectiveScan, SsdSize, Weights,
 };
 use benchbook_workloads::blocks::EPSILON;
-use benchbook_workloads::mixers::{CausalConvParams, HybridStackParams, LayerKind, SCAN_STATE, TAPS};
+use benchbook_workloads::mixers::{CausalConvParams, HybridStackParams, LayerKind, RetentionParams, SCAN_STATE, TAPS};
 
 use crate::flex::calls::{Calls, room};
 use crate::flex::subject::{NamedInputs, Rows};
@@ -54,8 +54,8 @@ enum Mixer {
     Attention(Box<Projections>),
     FeedForward(Box<MlpWeights>),
     Mamba2(Parts),
-    /// With what a step leaves of each head.
-    Retention(Parts, Vec<f64>),
+    /// With its sizes, and what a step leaves of each head.
+    Retention(Parts, RetentionSize, Vec<f64>),
     Mamba(Parts),
     Rwkv7(Parts),
     Rwkv6(Parts),
@@ -196,7 +196,12 @@ impl Mixer {
                 Self::FeedForward(Box::new(MlpWeights::swiglu(size, gate, up, down, Isa::detect())?))
             }
             LayerKind::Mamba2 => Self::Mamba2(Parts::of(weights)?),
-            LayerKind::Retention => Self::Retention(Parts::of(weights)?, params.retention().left()),
+            LayerKind::Retention => {
+                let retention = params.retention();
+                let RetentionParams { batch, seq, heads, key_dim, value_dim, .. } = retention;
+                let size = RetentionSize { batch, seq, heads, key_dim, value_dim };
+                Self::Retention(Parts::of(weights)?, size, retention.left())
+            }
             LayerKind::Mamba => Self::Mamba(Parts::of(weights)?),
             LayerKind::Rwkv7 => Self::Rwkv7(Parts::of(weights)?),
             LayerKind::Rwkv6 => Self::Rwkv6(Parts::of(weights)?),
@@ -213,7 +218,7 @@ impl Mixer {
             }
             Self::FeedForward(weights) => simd::mlp(weights, &room.normed, &mut room.given),
             Self::Mamba2(parts) => mamba2(params, parts, room),
-            Self::Retention(parts, left) => retention(params, parts, left, room),
+            Self::Retention(parts, size, left) => retention(parts, *size, left, room),
             Self::Mamba(parts) => mamba(params, parts, room),
             Self::Rwkv7(parts) => rwkv7(params, parts, room),
             Self::Rwkv6(parts) => rwkv6(params, parts, room),
@@ -263,11 +268,8 @@ fn mamba2(params: &HybridStackParams, parts: &Parts, room: &mut Room) -> simd::R
     Ok(())
 }
 
-fn retention(params: &HybridStackParams, parts: &Parts, left: &[f64], room: &mut Room) -> simd::Result<()> {
+fn retention(parts: &Parts, size: RetentionSize, left: &[f64], room: &mut Room) -> simd::Result<()> {
     let Room { normed, given, wide: [query, key, value, gates, mixed], end, ones, .. } = room;
-    let sizes = params.retention();
-    let (batch, seq, heads) = (sizes.batch, sizes.seq, sizes.heads);
-    let size = RetentionSize { batch, seq, heads, key_dim: sizes.key_dim, value_dim: sizes.value_dim };
     let query = parts.times(normed, "w_query", query)?;
     let key = parts.times(normed, "w_key", key)?;
     let value = parts.times(normed, "w_value", value)?;
@@ -275,7 +277,7 @@ fn retention(params: &HybridStackParams, parts: &Parts, left: &[f64], room: &mut
     let ([start], turns, chunk, isa) = (parts.numbers(["start"]), None, CHUNK, Isa::detect());
     let end = &mut end[..start.len()];
     simd::retention(&simd::Retention { size, query, key, value, left, start, turns, chunk, isa }, mixed, end)?;
-    simd::gated_rms_norm(&rows(mixed, &ones[..sizes.value_dim]), Gate::After, gates, value)?;
+    simd::gated_rms_norm(&rows(mixed, &ones[..size.value_dim]), Gate::After, gates, value)?;
     parts.times(value, "w_out", given)?;
     Ok(())
 }
