@@ -63,6 +63,20 @@ fn notebooks_show_cases_in_the_order_of_the_plan() {
     }
 }
 
+#[test]
+fn every_mixer_has_its_growth_and_its_memory_beside_attention() {
+    let text = fs::read_to_string(repository().join("notebooks/09_linear_time.ipynb")).unwrap();
+    let notebook: Value = serde_json::from_str(&text).unwrap();
+    let sources = notebook["cells"].as_array().unwrap().iter().map(|cell| cell["source"].to_string());
+    let cells: Vec<String> = sources.map(|source| source.replace('\\', "")).collect();
+    for tag in ["mixer-lengths", "mixer-memory"] {
+        let cell = cells.iter().find(|cell| cell.contains(&format!(".tag(\"{tag}\")"))).unwrap();
+        for name in ["selective-scan", "state-space-duality", "retention", "rwkv-4", "rwkv-6", "rwkv-7", "attention"] {
+            assert!(cell.contains(&format!("\"{name}\"")), "{tag} has no {name}");
+        }
+    }
+}
+
 /// What the cells of a notebook declare to show, of one kind.
 fn declared(path: &Path, kind: &str) -> u64 {
     let notebook: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
