@@ -12,7 +12,7 @@ from .program import Program
 EPSILON = 1e-5
 
 #: Mixers that are loops over steps.
-LOOPS = set("SVW")
+LOOPS = set("SUVW")
 
 
 def norm(x):
@@ -83,6 +83,15 @@ class Layer:
 
         return mix
 
+    def rwkv4(self):
+        recurrence = stepwise(mixers.rwkv4(None, None))
+
+        def mix(x, w):
+            r, k, v = (x @ w["w_" + name] for name in "rkv")
+            return recurrence(r, k, v, *(w[name] for name in ("decay", "bonus", "start")))[0] @ w["w_out"]
+
+        return mix
+
     def rwkv(self, version):
         recurrence = stepwise(mixers.rwkv7(None, None) if version == 7 else mixers.rwkv6(None, None))
 
@@ -105,6 +114,7 @@ class Layer:
             "M": self.mamba2,
             "R": self.retention,
             "S": self.mamba,
+            "U": self.rwkv4,
             "V": lambda: self.rwkv(7),
             "W": lambda: self.rwkv(6),
         }[letter]()

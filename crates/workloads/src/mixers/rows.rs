@@ -115,6 +115,22 @@ pub fn ssd_step<T: Copy + Into<f64>>(h: &mut [f64], [left, delta]: [f64; 2], x: 
     h.chunks_exact_mut(b.len()).zip(x).map(row).collect()
 }
 
+/// A step of a channel of RWKV-4 before its receptance, of a state that is an average and the logarithm of its weight: with
+/// `[k, v]` and `[decay, u]`, see [`Rwkv4`](super::Rwkv4).
+pub fn rwkv4_step(state: &mut [f64], [k, v]: [f64; 2], [decay, u]: [f64; 2]) -> f64 {
+    let (average, weight) = (state[0], state[1]);
+    let [out, _] = joined([average, weight], [v, u + k]);
+    state.copy_from_slice(&joined([average, weight - decay.exp()], [v, k]));
+    out
+}
+
+/// The average of two averages, and the logarithm of the weight of both.
+fn joined([one, of_one]: [f64; 2], [other, of_other]: [f64; 2]) -> [f64; 2] {
+    // The share of the other, and ln(e^a + e^b), by what they are apart.
+    let apart = of_other - of_one;
+    [one + (other - one) * sigmoid(apart), of_one.max(of_other) + (-apart.abs()).exp().ln_1p()]
+}
+
 /// A step of a head of RWKV-6, with `[r, k, v, w]` and the bonus u: y = r (S + diag(u) k ⊗ v), S ← diag(exp(−exp(w))) S + k ⊗ v.
 pub fn rwkv6_step<T: Copy + Into<f64>>(state: &mut [f64], [r, k, v, w]: [&[T]; 4], u: &[f32]) -> Vec<f64> {
     let mut out = vec![0.0; v.len()];

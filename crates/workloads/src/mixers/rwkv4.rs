@@ -3,7 +3,7 @@
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
 use super::draw::{check_numbers, denormals, normal};
-use super::rows::{by_channels, sigmoid};
+use super::rows::{by_channels, rwkv4_step, sigmoid};
 
 /// The receptance-weighted key-value of RWKV-4 (Peng et al., arXiv 2305.13048, section 3.1, equations 13 to 17): an average of values,
 /// weighted by their keys and by how long ago they were.
@@ -92,16 +92,14 @@ impl Problem for Rwkv4 {
         by_channels([batch, seq, channels], 2, seed, |sequence, channel| {
             let number = |numbers: &[f32], index: usize| f64::from(numbers[index]);
             let first = 2 * (sequence * channels + channel);
-            let (mut average, mut weight) = (number(start, first), number(start, first + 1));
+            let mut state = vec![number(start, first), number(start, first + 1)];
+            let of_channel = [number(decay, channel), number(u, channel)];
             let step = |step: usize| {
                 let at = (sequence * seq + step) * channels + channel;
-                let (key, value) = (number(k, at), number(v, at));
-                let out = sigmoid(number(r, at)) * joined([average, weight], [value, number(u, channel) + key])[0];
-                [average, weight] = joined([average, weight - number(decay, channel).exp()], [value, key]);
-                out
+                sigmoid(number(r, at)) * rwkv4_step(&mut state, [number(k, at), number(v, at)], of_channel)
             };
             let output = (0..seq).map(step).collect();
-            (output, vec![average, weight])
+            (output, state)
         })
     }
 
@@ -116,11 +114,4 @@ impl Problem for Rwkv4 {
     fn tolerance(_params: &Rwkv4Params, dtype: DType) -> f64 {
         crate::tolerance(dtype)
     }
-}
-
-/// The average of two averages, and the logarithm of the weight of both.
-fn joined([one, of_one]: [f64; 2], [other, of_other]: [f64; 2]) -> [f64; 2] {
-    // The share of the other, and ln(e^a + e^b), by what they are apart.
-    let apart = of_other - of_one;
-    [one + (other - one) * sigmoid(apart), of_one.max(of_other) + (-apart.abs()).exp().ln_1p()]
 }

@@ -167,7 +167,7 @@ fn mixers_in_linear_time() {
     refused(&Ssd, int("state", 0), &["0 is out of range, give 1 to 256"]);
     refused(&Retention, int("key_dim", 7), &["7 is odd"]);
     refused(&Retention, text("form", "normal"), &["normalised"]);
-    refused(&HybridStack, text("pattern", "MXA"), &["`X` is no layer, give letters of AFMRSVW"]);
+    refused(&HybridStack, text("pattern", "MXA"), &["`X` is no layer, give letters of AFMRSUVW"]);
     refused(&HybridStack, text("pattern", ""), &["0 layers are none or too many"]);
     refused(&HybridStack, text("pattern", &"M".repeat(65)), &["65 layers", "give 1 to 64"]);
     refused(&HybridStack, int("heads", 1024), &["heads × head_dim is 65536"]);

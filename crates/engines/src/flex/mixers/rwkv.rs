@@ -20,7 +20,7 @@ pub const ROWS_OF_6: [Row<Rwkv6>; 2] = [LOOP_OF_6, FUSED_OF_6];
 /// Implementations of `rwkv-7`.
 pub const ROWS_OF_7: [Row<Rwkv7>; 2] = [LOOP_OF_7, FUSED_OF_7];
 
-const NAMES_OF_4: [&str; 6] = ["r", "k", "v", "decay", "u", "start"];
+pub(super) const NAMES_OF_4: [&str; 6] = ["r", "k", "v", "decay", "u", "start"];
 pub(super) const NAMES_OF_6: [&str; 6] = ["r", "k", "v", "w", "u", "start"];
 pub(super) const NAMES_OF_7: [&str; 7] = ["r", "w", "k", "v", "kappa", "a", "start"];
 
@@ -39,7 +39,7 @@ pub const LOOP_OF_4: Row<Rwkv4> = burn_row::<Rwkv4>(
 .only(|_, _, params: &Rwkv4Params| few_steps(params.seq))
 .catalogue(&["SM3"]);
 
-fn loop_of_4(inputs: &Tensors<3, 6>) -> Result<[Tensor<3>; 2]> {
+pub(super) fn loop_of_4(inputs: &Tensors<3, 6>) -> Result<[Tensor<3>; 2]> {
     let [r, k, v, decay, u, start] = inputs.all.clone();
     let ([_, seq, _], fade) = (k.dims(), decay.exp());
     let row = |index: usize| start.clone().narrow(2, index, 1).swap_dims(1, 2);

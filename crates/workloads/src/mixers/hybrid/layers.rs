@@ -5,8 +5,8 @@ use benchbook_core::{Array, DType, Problem};
 use super::HybridStackParams;
 use crate::mixers::draw::{normal, time_constants};
 use crate::mixers::{
-    CausalConv, CausalConvParams, Retention, RetentionParams, Rwkv6, Rwkv6Params, Rwkv7, Rwkv7Params, SelectiveScan,
-    SelectiveScanParams, Ssd, SsdParams,
+    CausalConv, CausalConvParams, Retention, RetentionParams, Rwkv4, Rwkv4Params, Rwkv6, Rwkv6Params, Rwkv7,
+    Rwkv7Params, SelectiveScan, SelectiveScanParams, Ssd, SsdParams,
 };
 
 /// Numbers of a state of a channel of Mamba.
@@ -31,6 +31,8 @@ pub enum LayerKind {
     Retention,
     /// `S`
     Mamba,
+    /// `U`
+    Rwkv4,
     /// `V`
     Rwkv7,
     /// `W`
@@ -39,7 +41,7 @@ pub enum LayerKind {
 
 impl LayerKind {
     /// The letters of a pattern.
-    pub const LETTERS: &str = "AFMRSVW";
+    pub const LETTERS: &str = "AFMRSUVW";
 
     /// The kind of a letter.
     pub fn of(letter: char) -> Option<Self> {
@@ -49,6 +51,7 @@ impl LayerKind {
             'M' => Self::Mamba2,
             'R' => Self::Retention,
             'S' => Self::Mamba,
+            'U' => Self::Rwkv4,
             'V' => Self::Rwkv7,
             'W' => Self::Rwkv6,
             _ => return None,
@@ -92,6 +95,11 @@ impl HybridStackParams {
         RetentionParams { batch, seq, heads, key_dim, value_dim, form, xpos: false, first_position: 0 }
     }
 
+    /// The recurrence of a layer of RWKV-4.
+    pub fn rwkv4(&self) -> Rwkv4Params {
+        Rwkv4Params { batch: self.batch, seq: self.seq, channels: self.width(), extreme: false }
+    }
+
     /// The recurrence of a layer of RWKV-6.
     pub fn rwkv6(&self) -> Rwkv6Params {
         let Self { batch, seq, heads, head_dim, .. } = *self;
@@ -133,9 +141,10 @@ fn weights(params: &HybridStackParams, kind: LayerKind) -> Vec<(&'static str, Dr
     let HybridStackParams { batch, heads, head_dim, state, .. } = *params;
     let (d, e, between, rank) = (params.width(), params.inner(), params.between(), params.rank());
     let taps = |channels: usize| Normal(vec![TAPS, channels], [0.0, 0.5]);
-    // −A lies between 1 and 16, or counts the states of a channel.
+    // −A lies between 1 and 16, or counts the states of a channel; what RWKV-4 fades by lies between e^−5 and e^3.
     let of_heads = |head: usize| (1.0 + 15.0 * head as f32 / (2 * heads) as f32).ln();
     let of_states = |index: usize| ((index % SCAN_STATE + 1) as f32).ln();
+    let of_channels = |index: usize| -5.0 + 8.0 * index as f32 / d as f32;
     let rates = |shape: Vec<usize>, rate: &dyn Fn(usize) -> f32| {
         let numbers: Vec<f32> = (0..shape.iter().product::<usize>()).map(rate).collect();
         Given(Array::new(shape, &numbers))
@@ -193,6 +202,15 @@ fn weights(params: &HybridStackParams, kind: LayerKind) -> Vec<(&'static str, Dr
             ("skip", Normal(vec![e], STANDARD)),
             ("start", Normal(vec![batch, e, SCAN_STATE], STANDARD)),
             ("w_out", Factor([e, d])),
+        ],
+        LayerKind::Rwkv4 => vec![
+            ("w_r", Factor([d, d])),
+            ("w_k", Factor([d, d])),
+            ("w_v", Factor([d, d])),
+            ("decay", rates(vec![d], &of_channels)),
+            ("bonus", Normal(vec![d], [0.0, 0.5])),
+            ("start", Normal(vec![batch, d, 2], STANDARD)),
+            ("w_out", Factor([d, d])),
         ],
         LayerKind::Rwkv7 => vec![
             ("w_r", Factor([d, d])),
@@ -266,6 +284,7 @@ pub fn flops(params: &HybridStackParams, kind: LayerKind) -> f64 {
         LayerKind::Mamba2 => Ssd::work(&params.duality(), DType::F32).flops + convolved(inner) + 2.0 * convolved(state),
         LayerKind::Retention => Retention::work(&params.retention(), DType::F32).flops,
         LayerKind::Mamba => SelectiveScan::work(&params.scan(), DType::F32).flops + convolved(inner),
+        LayerKind::Rwkv4 => Rwkv4::work(&params.rwkv4(), DType::F32).flops,
         LayerKind::Rwkv7 => Rwkv7::work(&params.rwkv7(), DType::F32).flops,
         LayerKind::Rwkv6 => Rwkv6::work(&params.rwkv6(), DType::F32).flops,
     };
@@ -280,7 +299,7 @@ mod tests {
     fn a_letter_is_a_kind_and_no_layer_has_too_many_weights() {
         let params = HybridStackParams { heads: 2, head_dim: 8, ..HybridStackParams::default() };
         let kinds: Vec<LayerKind> = LayerKind::LETTERS.chars().filter_map(LayerKind::of).collect();
-        assert_eq!(kinds.len(), 7);
+        assert_eq!(kinds.len(), 8);
         assert_eq!([LayerKind::of('a'), LayerKind::of('X')], [None, None]);
         for kind in kinds {
             let count = weights(&params, kind).len();

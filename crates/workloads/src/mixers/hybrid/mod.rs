@@ -19,13 +19,14 @@ pub use layers::{LayerKind, SCAN_STATE, TAPS};
 /// - `R`: retention (Sun et al., arXiv 2307.08621, section 2.2) with values of twice a head's width and without turns, normed by
 ///   heads and gated;
 /// - `S`: Mamba (Gu & Dao, arXiv 2312.00752, section 3.4), with a state of 16 and Δ of rank ⌈d / 16⌉;
+/// - `U`: RWKV-4 (Peng et al., arXiv 2305.13048, section 3.1), whose receptance is its gate, without the shift to the step before;
 /// - `V`: RWKV-7 (Peng et al., arXiv 2503.14456, section 4.1), whose removal key is a key times numbers of its own, normed by heads
 ///   and gated, without the shift to the step before and the mixing of keys with rates;
 /// - `W`: RWKV-6 (Peng et al., arXiv 2404.05892, section 4.2), normed by heads and gated, without the shift to the step before.
 ///
 /// Norms are RMS norms with ε = 10⁻⁵, those by heads without a gain. Recurrences begin at a state `start`, as in the middle of a
 /// text; attention and convolutions see nothing before the first step. So `AFAF` is a transformer, and `MMMA` has one layer of
-/// attention in four. `A` and `F` together have 12 d² weights, as have two of `M`, `S` or `W`; `R` has 8 d², `V` 7 d².
+/// attention in four. `A` and `F` together have 12 d² weights, as have two of `M`, `S` or `W`; `R` has 8 d², `V` 7 d², `U` 4 d².
 ///
 /// Inputs: `input` `[batch, seq, d]`, and the weights of layer `i` with `_i` after their names (`w_out_0`), as
 /// [`HybridStackParams::layer`] tells them apart. The output is `[batch, seq, d]`.
@@ -44,7 +45,7 @@ benchbook_core::parameters! {
         batch: usize = 1, 1..=1 << 20;
         /// positions of a sequence
         seq: usize = 512, 1..=1 << 20;
-        /// a letter for each layer: A attention, F feed-forward, M Mamba-2, R retention, S Mamba, V RWKV-7, W RWKV-6
+        /// a letter for each layer: A attention, F feed-forward, M Mamba-2, R retention, S Mamba, U RWKV-4, V RWKV-7, W RWKV-6
         pattern: String = "MMMA".to_owned();
         /// heads of attention, retention and RWKV; Mamba-2 has twice as many
         heads: usize = 4, 1..=1 << 10;
@@ -86,7 +87,7 @@ impl HybridStackParams {
 impl Problem for HybridStack {
     const NAME: &'static str = "hybrid-stack";
     const ABOUT: &'static str =
-        "a stack of layers by a pattern: attention, Mamba, Mamba-2, retention, RWKV-6, RWKV-7, feed-forward";
+        "a stack of layers by a pattern: attention, Mamba, Mamba-2, retention, RWKV-4, 6 and 7, feed-forward";
     type Params = HybridStackParams;
 
     fn presets() -> Vec<Preset> {
@@ -111,13 +112,14 @@ impl Problem for HybridStack {
         };
         vec![
             of("A", [1, 1, 1, 2, 1]),
-            of("AFMRSVW", [2, 1, 2, 5, 3]),
+            of("AFMRSUVW", [2, 1, 2, 5, 3]),
             // Fewer steps than a convolution sees.
             of("SM", [1, 3, 1, 6, 17]),
             of("MA", [2, 67, 3, 11, 5]),
             of("SF", [1, 40, 1, 33, 1]),
             of("RW", [2, 66, 3, 17, 1]),
             of("VA", [2, 34, 2, 17, 1]),
+            of("UA", [2, 34, 3, 11, 1]),
             of("AMFA", [1, 70, 2, 9, 33]),
         ]
     }

@@ -7,7 +7,7 @@ use super::HybridStackParams;
 use super::layers::{LayerKind, SCAN_STATE, TAPS};
 use crate::attention::reference::{average, dot};
 use crate::blocks::rms_normed;
-use crate::mixers::rows::{rwkv6_step, rwkv7_step, scan_step, sigmoid, softplus, ssd_step};
+use crate::mixers::rows::{rwkv4_step, rwkv6_step, rwkv7_step, scan_step, sigmoid, softplus, ssd_step};
 use crate::rows::times;
 
 /// Operations spent on a reference at most, but for 16 positions.
@@ -46,6 +46,7 @@ fn positions(params: &HybridStackParams, inputs: &Inputs, sequence: usize, steps
             LayerKind::Mamba2 => of.mamba2(&x),
             LayerKind::Retention => of.retention(&x),
             LayerKind::Mamba => of.mamba(&x),
+            LayerKind::Rwkv4 => of.rwkv4(&x),
             LayerKind::Rwkv7 => of.rwkv7(&x),
             LayerKind::Rwkv6 => of.rwkv6(&x),
         };
@@ -198,6 +199,21 @@ impl Layer<'_> {
             (0..self.steps).map(step).collect()
         });
         self.times(&gated(mixed, &z), "w_out")
+    }
+
+    fn rwkv4(&self, x: &[f64]) -> Vec<f64> {
+        let channels = self.params.width();
+        let [r, k, v] = ["w_r", "w_k", "w_v"].map(|name| self.times(x, name));
+        let [decay, bonus] = ["decay", "bonus"].map(|name| self.weight(name));
+        let mixed = by_heads([self.steps, channels, 1], |channel| {
+            let (of_channel, mut state) = ([decay, bonus].map(|all| f64::from(all[channel])), self.start(channel));
+            let step = |step: usize| {
+                let at = step * channels + channel;
+                sigmoid(r[at]) * rwkv4_step(&mut state, [k[at], v[at]], of_channel)
+            };
+            (0..self.steps).map(step).collect()
+        });
+        self.times(&mixed, "w_out")
     }
 
     /// Rows times a factor, with a number added to each column.

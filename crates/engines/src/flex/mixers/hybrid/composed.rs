@@ -36,6 +36,7 @@ enum Mixer {
     Mamba2(Box<[Tensor<4>; 2]>),
     Retention(Box<retention::Decays>),
     Mamba,
+    Rwkv4,
     Rwkv7,
     Rwkv6,
 }
@@ -65,6 +66,7 @@ pub fn upload(on: &Target, params: &HybridStackParams, inputs: &Inputs) -> Resul
             LayerKind::Mamba2 => Mixer::Mamba2(Box::new(<[Tensor<4>; 2]>::clone(&triangles))),
             LayerKind::Retention => Mixer::Retention(Box::new(retention::Decays::clone(&decays))),
             LayerKind::Mamba => Mixer::Mamba,
+            LayerKind::Rwkv4 => Mixer::Rwkv4,
             LayerKind::Rwkv7 => Mixer::Rwkv7,
             LayerKind::Rwkv6 => Mixer::Rwkv6,
         };
@@ -143,6 +145,7 @@ impl Mixing<'_> {
             Mixer::Mamba2(triangles) => self.mamba2(&x, triangles)?,
             Mixer::Retention(decays) => self.retention(&x, decays),
             Mixer::Mamba => self.mamba(&x)?,
+            Mixer::Rwkv4 => self.rwkv4(&x)?,
             Mixer::Rwkv7 => self.rwkv7(&x)?,
             Mixer::Rwkv6 => self.rwkv6(&x)?,
         };
@@ -215,6 +218,15 @@ impl Mixing<'_> {
             start.reshape([batch, channels, state]),
         ];
         let [mixed, _] = scan::by_loop(&Tensors { names: scan::NAMES, all })?;
+        Ok(self.rows(mixed))
+    }
+
+    fn rwkv4(&self, x: &Tensor<4>) -> Result<Tensor<4>> {
+        let [r, k, v] = ["w_r", "w_k", "w_v"].map(|name| self.by_steps(self.times(x, name)));
+        let start = self.weight("start");
+        let [_, batch, channels, pair] = start.dims();
+        let all = [r, k, v, self.flat("decay"), self.flat("bonus"), start.reshape([batch, channels, pair])];
+        let [mixed, _] = rwkv::loop_of_4(&Tensors { names: rwkv::NAMES_OF_4, all })?;
         Ok(self.rows(mixed))
     }
 

@@ -57,6 +57,7 @@ enum Mixer {
     /// With its sizes, and what a step leaves of each head.
     Retention(Parts, RetentionSize, Vec<f64>),
     Mamba(Parts),
+    Rwkv4(Parts),
     Rwkv7(Parts),
     Rwkv6(Parts),
 }
@@ -203,6 +204,7 @@ impl Mixer {
                 Self::Retention(Parts::of(weights)?, size, retention.left())
             }
             LayerKind::Mamba => Self::Mamba(Parts::of(weights)?),
+            LayerKind::Rwkv4 => Self::Rwkv4(Parts::of(weights)?),
             LayerKind::Rwkv7 => Self::Rwkv7(Parts::of(weights)?),
             LayerKind::Rwkv6 => Self::Rwkv6(Parts::of(weights)?),
         })
@@ -220,6 +222,7 @@ impl Mixer {
             Self::Mamba2(parts) => mamba2(params, parts, room),
             Self::Retention(parts, size, left) => retention(parts, *size, left, room),
             Self::Mamba(parts) => mamba(params, parts, room),
+            Self::Rwkv4(parts) => rwkv4(params, parts, room),
             Self::Rwkv7(parts) => rwkv7(params, parts, room),
             Self::Rwkv6(parts) => rwkv6(params, parts, room),
         }
@@ -296,6 +299,19 @@ fn mamba(params: &HybridStackParams, parts: &Parts, room: &mut Room) -> simd::Re
     let size = ScanSize { batch: sizes.batch, seq: sizes.seq, channels: sizes.channels, state: sizes.state };
     let (end, isa) = (&mut end[..start.len()], Isa::detect());
     simd::selective_scan(&SelectiveScan { size, x, delta, delta_bias, a_log, b, c, d, z, start, isa }, mixed, end)?;
+    parts.times(mixed, "w_out", given)?;
+    Ok(())
+}
+
+fn rwkv4(params: &HybridStackParams, parts: &Parts, room: &mut Room) -> simd::Result<()> {
+    let Room { normed, given, wide: [r, k, v, mixed, _], end, .. } = room;
+    let r = parts.times(normed, "w_r", r)?;
+    let k = parts.times(normed, "w_k", k)?;
+    let v = parts.times(normed, "w_v", v)?;
+    let ([decay, u, start], isa) = (parts.numbers(["decay", "bonus", "start"]), Isa::detect());
+    let (mixed, end) = (&mut mixed[..normed.len()], &mut end[..start.len()]);
+    let size = [params.batch, params.seq, params.width()];
+    simd::rwkv4(&simd::Rwkv4 { size, r, k, v, decay, u, start, isa }, mixed, end)?;
     parts.times(mixed, "w_out", given)?;
     Ok(())
 }

@@ -28,7 +28,7 @@ fn takes(params: &HybridStackParams) -> Support {
     let has = |of: &[LayerKind]| params.kinds().iter().any(|kind| of.contains(kind));
     let scores = has(&[LayerKind::Attention, LayerKind::Retention]);
     let support = if scores { few_scores([params.batch, params.heads, params.seq]) } else { Support::Yes };
-    let steps = has(&[LayerKind::Mamba, LayerKind::Rwkv6, LayerKind::Rwkv7]);
+    let steps = has(&[LayerKind::Mamba, LayerKind::Rwkv4, LayerKind::Rwkv6, LayerKind::Rwkv7]);
     if support == Support::Yes && steps { few_steps(params.seq) } else { support }
 }
 
