@@ -159,10 +159,13 @@ fn what_is_infinite_or_denormal_stays_in_its_token() {
         for strange in [f32::INFINITY, f32::NAN] {
             let mut changed = input.clone();
             changed[7 * width + 5] = strange;
-            let found = answer(Dispatch::sorted, &packed, &routed, &changed);
-            for (token, (found, usual)) in found.chunks_exact(width).zip(usual.chunks_exact(width)).enumerate() {
-                assert_eq!(found.iter().all(|number| number.is_finite()), token != 7, "{} {token}", isa.name());
-                assert!(token == 7 || found == usual, "{} {token}", isa.name());
+            // Experts that compute all tokens do not count those that did not choose them, not even as zero times infinity.
+            for plan in [Dispatch::sorted, Dispatch::dense] {
+                let found = answer(plan, &packed, &routed, &changed);
+                for (token, (found, usual)) in found.chunks_exact(width).zip(usual.chunks_exact(width)).enumerate() {
+                    assert_eq!(found.iter().all(|number| number.is_finite()), token != 7, "{} {token}", isa.name());
+                    assert!(token == 7 || found == usual, "{} {token}", isa.name());
+                }
             }
         }
     }
