@@ -12,9 +12,10 @@ use xtask::workspace::Ready;
 /// Products of one row and few out of memory, those whose sparsities are swept, and all others.
 const COLD: Part = ("cold", include_str!("precision_cold.toml"));
 const SPARSE: Part = ("sparse", include_str!("precision_sparse.toml"));
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     COLD,
     ("nf4", include_str!("precision_nf4.toml")),
+    ("nf4-hot", include_str!("precision_nf4_hot.toml")),
     ("caches", include_str!("precision_caches.toml")),
     ("hot", include_str!("precision_hot.toml")),
     ("integers", include_str!("precision_integers.toml")),
@@ -96,7 +97,7 @@ const fn pruned(name: &'static str, kept: f64) -> Goal {
     goal(["mlp", name, "hot"], None, [own(0.95 / kept, &["fused"]), None])
 }
 
-const GOALS: [Goal; 32] = [
+const GOALS: [Goal; 33] = [
     cold("e4m3-fused", 3.6, &["tiled"]),
     // ONNX Runtime with the left factor in f32 is told, and not judged.
     cold_beside("int4-g32-fused", own(6.4, &["tiled"]), torch(0.0, &["int4-g32"])),
@@ -117,6 +118,7 @@ const GOALS: [Goal; 32] = [
     hot("mxfp4-rceil-fused", &["int4-g32-fused"]),
     hot("mxfp8-rceil-fused", &["e4m3-fused"]),
     hot("nf4-g64-fused", &["int4-g32-fused"]),
+    only(SQUARE, ["matmul", "nf4-g64-fused", "hot"], None, [torch(0.0, &["bitsandbytes-nf4"]), None]),
     hot("2of4", &["tiled"]),
     hot("2of4-int8", &["int8-fused"]),
     only(MANY, ["matmul", "w8a8-dynamic", "hot"], Some(("int8", 0.65)), [own(2.2, &["tiled"]), torch(1.3, &WHOLE)]),
@@ -267,6 +269,19 @@ mod tests {
                 assert!(plans.iter().any(|plan| plan.contains(&quoted(rival))), "{rival} beside {name}");
             }
         }
+    }
+
+    #[test]
+    fn nf4_is_told_hot_beside_reads_of_as_many_bytes() {
+        let hot = GOALS.iter().find(|goal| goal.case == SQUARE && goal.cache == "hot").expect("a goal of hot weights");
+        let rivals = hot.ratios[0].map(|ratio| ratio.rivals);
+        assert_eq!((hot.implementation, rivals), ("nf4-g64-fused", Some(&["bitsandbytes-nf4"][..])));
+        let plans = PARTS.iter().map(|(_, plan)| *plan).filter(|plan| !plan.contains("cache = \"cold\""));
+        let plan = plans.filter(|plan| plan.contains("\"bitsandbytes-nf4\"")).collect::<String>();
+        // Four bits and an `f32` scale for 64 weights, a row to the left and one that is written; reads go by 64 KiB.
+        let bytes = 4096 * 4096 / 2 + 4096 * 4096 / 64 * 4 + 2 * 4 * 4096_usize;
+        let reads = format!("kib = [{}, ", bytes.div_ceil(1024).next_multiple_of(64));
+        assert!(plan.contains(&reads), "{reads} in {plan}");
     }
 
     #[test]
