@@ -271,7 +271,7 @@ fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
         commands: commands(),
         measures: benchbook_measure::run::MEASURES.map(str::to_owned).into(),
         metrics: benchbook_query::stated_metrics().map(str::to_owned).collect(),
-        charts: ["distribution", "speedup", "scaling", "history", "heat_map"].map(str::to_owned).into(),
+        charts: ["distribution", "speedup", "scaling", "history", "heat_map", "roofline"].map(str::to_owned).into(),
         calls: own::CALLS.map(str::to_owned).into(),
         python: python::carried(),
         chips: chips(),

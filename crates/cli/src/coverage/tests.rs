@@ -28,7 +28,7 @@ const CATEGORIES: &str =
     "accuracy cpu gpu memory performance scalability system training comparative hardware comprehensive";
 const METRICS: &str = "bleu rouge_1 rouge_2 rouge_l tokens_per_second inter_token_spread step_time step_time_p99 \
     relative_error precision_macro recall_macro perplexity accuracy f1_macro steps_to requests_per_second";
-const CHARTS: &str = "distribution speedup scaling history heat_map";
+const CHARTS: &str = "distribution speedup scaling history heat_map roofline";
 const PARAMETERS: [(&str, &str); 11] = [
     ("batched-decoding", "requests"),
     ("embedding-quality", "model=minilm-l6 texts=lee"),

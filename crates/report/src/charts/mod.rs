@@ -1,8 +1,8 @@
 //! Figures of measurements, drawn by plotly from Arrow record batches.
 //!
-//! Five figures: [`distribution`] (every sample), [`speedup`] (ratios with their intervals), [`scaling`] (time against
-//! size on log–log axes), [`history`] (time over the runs of a store) and [`heat_map`] (ratios of pairs of names); [`chart`]
-//! draws two columns of any answer. A
+//! Six figures: [`distribution`] (every sample), [`speedup`] (ratios with their intervals), [`scaling`] (time against
+//! size on log–log axes), [`history`] (time over the runs of a store), [`heat_map`] (ratios of pairs of names) and [`roofline`]
+//! (speed over operations for each byte, below the roofs); [`chart`] draws two columns of any answer. A
 //! [`Figure`] gives plotly JSON, a piece of HTML for a page of the caller's own, and, where a browser is present, PNG and
 //! SVG. [`document`] makes a whole page that works offline.
 //! Statistics come in as columns: nothing here does more than lay out what it is given.
@@ -21,6 +21,7 @@ mod page;
 mod palette;
 mod plain;
 mod ratio;
+mod roofline;
 mod scaling;
 mod speedup;
 mod strip;
@@ -35,6 +36,7 @@ pub use history::history;
 pub(crate) use page::document_after;
 pub use page::{document, plotly_js, script_once};
 pub use plain::{Mark, chart};
+pub use roofline::roofline;
 pub use scaling::scaling;
 pub use speedup::speedup;
 pub use text::{html as escape_html, in_lines};

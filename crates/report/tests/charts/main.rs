@@ -7,3 +7,4 @@ mod heat_map;
 mod history;
 mod matrix;
 mod pages;
+mod roofline;
