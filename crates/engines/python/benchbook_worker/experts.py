@@ -79,13 +79,16 @@ def gradients(setting, x):
     forward = layer(by_expert)(setting, x)
 
     def call(*given):
-        leaves = [one.detach().requires_grad_() for one in given[:-1]]
+        # A bias has a say in the choice alone, and no gradient.
+        leaves = [one.detach().requires_grad_() for one in given[:5]]
         with torch.enable_grad():
-            out = forward(*leaves)
-        out = out[0] if setting.chosen else out
-        if not out.requires_grad:  # no expert at all
-            return [torch.zeros_like(one) for one in leaves]
-        return torch.autograd.grad(out, leaves, given[-1], materialize_grads=True)
+            out = forward(*leaves, *given[5:-1])
+        out, *ids = out if setting.chosen else (out,)
+        if out.requires_grad:
+            found = torch.autograd.grad(out, leaves, given[-1], materialize_grads=True)
+        else:  # no expert at all
+            found = [torch.zeros_like(one) for one in leaves]
+        return [*found, *ids] if setting.scoring == "sigmoid" else found
 
     return call
 
@@ -96,5 +99,5 @@ FORMS = {
     ("mixture-of-experts", "by-expert"): Program(LAYER, layer(by_expert)),
     ("mixture-of-experts", "by-choice"): Program(LAYER, by_few_choices),
     ("mixture-of-experts", "by-all"): Program(LAYER, layer(by_all)),
-    ("mixture-of-experts-gradients", "autograd"): Program((*LAYER[:5], "grad"), gradients),
+    ("mixture-of-experts-gradients", "autograd"): Program((*LAYER, "grad"), gradients),
 }

@@ -83,6 +83,15 @@ impl Router<'_> {
     /// The gradients of the logits of one token, where those of the weights of its experts are given.
     fn one_back(&self, logits: &[f32], ids: &[i32], [weights, counts]: [&[f32]; 2], to: &mut [f32]) {
         let all: f32 = weights.iter().zip(counts).map(|(weight, count)| weight * count).sum();
+        if self.scoring == Scoring::Sigmoid {
+            // A weight alone takes from nobody, one that is divided by the sum from all that were chosen.
+            let lost = if self.renormalised { all } else { 0.0 };
+            to.fill(0.0);
+            for ((id, weight), count) in ids.iter().zip(weights).zip(counts) {
+                to[*id as usize] = weight * logistic(-logits[*id as usize]) * (count - lost);
+            }
+            return;
+        }
         // What one gains, all others in the softmax lose: everybody, or those that were chosen.
         if self.scoring == Scoring::Softmax && !self.renormalised {
             // The first one has the largest logit, and its weight is known.
@@ -121,10 +130,10 @@ pub fn route(router: &Router, logits: &[f32], experts: &mut [i32], weights: &mut
 }
 
 /// The gradients of logits `[tokens, experts]` into `to`, where `counts` `[tokens, chosen]` are those of the weights of the experts
-/// `ids` that [`route`] has chosen. A choice has none. Nothing is allocated.
+/// `ids` that [`route`] has chosen. A choice has none, and so has its bias. Nothing is allocated.
 ///
 /// # Errors
-/// Slices of the wrong length, experts that there are not, weights by the logistic function.
+/// Slices of the wrong length, experts that there are not.
 pub fn route_backward(
     router: &Router,
     logits: &[f32],
@@ -134,9 +143,6 @@ pub fn route_backward(
     to: &mut [f32],
 ) -> Result<()> {
     let (tokens, experts, chosen) = (router.tokens(logits)?, router.experts, router.chosen);
-    if router.scoring == Scoring::Sigmoid {
-        return Err(Error::Shape("gradients are those of a softmax, this router has the logistic function".into()));
-    }
     expect_len("the experts chosen", &[tokens, chosen], ids.len())?;
     expect_len("their weights", &[tokens, chosen], weights.len())?;
     expect_len("the gradients of these", &[tokens, chosen], counts.len())?;

@@ -117,23 +117,33 @@ fn gradients_are_the_slopes_of_a_layer() {
 fn gradients_are_the_slopes_of_a_router() {
     let (tokens, experts) = (19, 7);
     let logits: Vec<f32> = numbers(tokens * experts, 3).iter().map(|x| 3.0 * x).collect();
+    let bias = numbers(experts, 9);
     for (scoring, renormalised, chosen) in [
         (Scoring::Softmax, false, 3),
         (Scoring::Softmax, true, 2),
         (Scoring::TopkSoftmax, false, 4),
         (Scoring::Softmax, false, 7),
         (Scoring::TopkSoftmax, false, 1),
+        (Scoring::Sigmoid, false, 3),
+        (Scoring::Sigmoid, true, 2),
+        (Scoring::Sigmoid, true, 1),
     ] {
-        let router = Router { experts, chosen, scoring, renormalised, bias: None };
+        let by_bias = scoring == Scoring::Sigmoid;
+        let router = Router { experts, chosen, scoring, renormalised, bias: by_bias.then_some(&bias[..]) };
         let (mut ids, mut weights) = (vec![0; tokens * chosen], vec![0.0; tokens * chosen]);
         route(&router, &logits, &mut ids, &mut weights).unwrap();
         let given = numbers(tokens * chosen, 5);
         let result = |logits: &[Vec<f64>; 1]| -> f64 {
             let of_token = |token: usize| -> f64 {
-                let power = |expert: usize| logits[0][token * experts + expert].exp();
+                let power = |expert: usize| {
+                    let logit = logits[0][token * experts + expert];
+                    if by_bias { 1.0 / (1.0 + (-logit).exp()) } else { logit.exp() }
+                };
                 let mine: Vec<usize> = (0..chosen).map(|place| token * chosen + place).collect();
                 let among_all = scoring == Scoring::Softmax && !renormalised;
-                let total: f64 = if among_all {
+                let total: f64 = if by_bias && !renormalised {
+                    1.0
+                } else if among_all {
                     (0..experts).map(power).sum()
                 } else {
                     mine.iter().map(|place| power(ids[*place] as usize)).sum()
@@ -212,11 +222,11 @@ fn what_cannot_be_is_refused_with_its_shape() {
     assert_eq!(said(&other, 0), "3 experts of 5 and 6 numbers, 4 are routed to");
     let strange = MixtureBackward { routed: Routed { ids: &[0, 1, 2, 3, 0, 1, 2, 0], ..call.routed }, ..call };
     assert_eq!(said(&strange, 0), "expert 3 was chosen, there are 3");
-    let router = Router { experts: 3, chosen: 2, scoring: Scoring::Sigmoid, renormalised: false, bias: None };
+    let router = Router { experts: 3, chosen: 2, scoring: Scoring::Softmax, renormalised: false, bias: None };
     let refused = |router: &Router, weights: &[f32]| {
         route_backward(router, &[0.0; 3], &[0, 1], weights, &[1.0; 2], &mut [0.0; 3]).unwrap_err().to_string()
     };
-    assert!(refused(&router, &[0.5; 2]).contains("logistic"));
-    let softmax = Router { scoring: Scoring::Softmax, ..router };
-    assert_eq!(refused(&softmax, &[0.5; 3]), "their weights holds 3 numbers, its shape [1, 2] needs 2");
+    assert_eq!(refused(&router, &[0.5; 3]), "their weights holds 3 numbers, its shape [1, 2] needs 2");
+    let by_bias = Router { scoring: Scoring::Sigmoid, bias: Some(&[0.0; 2]), ..router };
+    assert_eq!(refused(&by_bias, &[0.5; 2]), "the bias holds 2 numbers, its shape [3] needs 3");
 }

@@ -5,18 +5,23 @@ use benchbook_core::{
 };
 use rayon::prelude::*;
 
-use super::layer::Layer;
-use super::router::{Routing, Scoring};
+use super::layer::{FIXED, Layer};
+use super::router::{Routing, Scoring, taken};
 use super::{MixtureOfExperts, MixtureOfExpertsParams};
 use crate::rows::{BUDGET, times};
 
 /// [`MixtureOfExperts`] forward and backward: the gradients of all of its inputs, where that of its result is given. Who is chosen
 /// does not change with the inputs, and has no gradient: logits have theirs by the weights of the experts that were chosen (Shazeer
-/// et al., arXiv 1701.06538, section 2.1). The scoring `sigmoid`, by which rounding may choose, is not among them.
+/// et al., arXiv 1701.06538, section 2.1), and the bias of the scoring `sigmoid`, which has a say in the choice alone, has none
+/// (DeepSeek-V3, arXiv 2412.19437, section 2.1.2).
 ///
 /// Inputs: those of [`MixtureOfExperts`], and `grad` `[tokens, width]`. Outputs: `input_grad`, `logits_grad`, `w_gate_grad`,
-/// `w_up_grad` and `w_down_grad`, in the shapes of the inputs.
+/// `w_up_grad` and `w_down_grad`, in the shapes of the inputs; with the scoring `sigmoid`, by which rounding may choose, `experts`
+/// too, as of [`MixtureOfExperts`].
 pub struct MixtureOfExpertsGradients;
+
+/// Where the output `experts` stands, behind all gradients.
+const CHOICE: usize = 5;
 
 /// Numbers of a gradient that are kept at most, but for 16 rows of each expert that is looked at.
 const KEPT: usize = 1 << 20;
@@ -40,19 +45,17 @@ impl Problem for MixtureOfExpertsGradients {
 
     fn ugly() -> Vec<MixtureOfExpertsParams> {
         let mut cases = MixtureOfExperts::ugly();
-        for params in cases.iter_mut().filter(|params| Scoring::of(&params.scoring) == Scoring::Sigmoid) {
-            params.scoring = "softmax".to_owned();
-        }
+        let by_bias = cases.iter().filter(|params| Scoring::of(&params.scoring) == Scoring::Sigmoid);
+        let others = by_bias.flat_map(|params| {
+            let softmax = MixtureOfExpertsParams { scoring: "softmax".to_owned(), ..params.clone() };
+            [softmax, MixtureOfExpertsParams { renormalised: false, ..params.clone() }]
+        });
+        let others: Vec<MixtureOfExpertsParams> = others.collect();
+        cases.extend(others);
         cases
     }
 
     fn check(params: &MixtureOfExpertsParams) -> Result<(), (&'static str, String)> {
-        if Scoring::of(&params.scoring) == Scoring::Sigmoid {
-            return Err((
-                "scoring",
-                "gradients are those of a choice by logits, give softmax or topk-softmax".to_owned(),
-            ));
-        }
         MixtureOfExperts::check(params)
     }
 
@@ -69,13 +72,12 @@ impl Problem for MixtureOfExpertsGradients {
     /// By reverse mode, one token and expert after another. Where a case takes too many operations, some tokens are looked at, and
     /// some experts with all of their tokens; of the weights of these, as many rows are kept as memory allows.
     fn reference(params: &MixtureOfExpertsParams, inputs: &Inputs, seed: u64) -> Reference {
-        let layer = params.layer();
-        let routing = layer.router.route(inputs, None);
-        let kept = layer.kept(inputs, &routing);
-        let of = Back { layer: &layer, inputs, routing, kept };
-        let [input, logits] = of.tokens(seed);
-        let [gate, up, down] = of.experts(seed);
-        Reference { answers: vec![input, logits, gate, up, down] }
+        solve(params, inputs, seed, None)
+    }
+
+    fn follow(params: &MixtureOfExpertsParams, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
+        let taken = taken(&params.layer().router, outputs.get(CHOICE))?;
+        Some(solve(params, inputs, FIXED, Some(&taken)))
     }
 
     /// Eight products for each row of an expert: two forward, three to the inputs and three to the weights; what the second half
@@ -95,6 +97,21 @@ impl Problem for MixtureOfExpertsGradients {
     fn metrics(params: &MixtureOfExpertsParams, inputs: &Inputs) -> Vec<Metric> {
         MixtureOfExperts::metrics(params, inputs)
     }
+}
+
+/// The answers, where experts are `taken` as of [`Router::route`](super::Router::route).
+fn solve(params: &MixtureOfExpertsParams, inputs: &Inputs, seed: u64, taken: Option<&[f64]>) -> Reference {
+    let layer = params.layer();
+    let routing = layer.router.route(inputs, taken);
+    let kept = layer.kept(inputs, &routing);
+    let of = Back { layer: &layer, inputs, routing, kept };
+    let [input, logits] = of.tokens(seed);
+    let [gate, up, down] = of.experts(seed);
+    let mut answers = vec![input, logits, gate, up, down];
+    if layer.router.scoring == Scoring::Sigmoid && layer.router.chosen > 0 {
+        answers.push(layer.router.answer(&of.routing));
+    }
+    Reference { answers }
 }
 
 /// A layer on its way back.

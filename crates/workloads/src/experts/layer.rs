@@ -44,7 +44,7 @@ const MOST_NUMBERS: f64 = 1e10;
 
 /// The seed where there is none: that of the logits by which work is counted, which has to follow from the case alone, and of the
 /// rows that are looked at beside outputs that have gone another way.
-const FIXED: u64 = 0;
+pub(super) const FIXED: u64 = 0;
 
 impl Layer {
     /// Refuses what no layer can be.

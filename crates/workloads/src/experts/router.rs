@@ -199,11 +199,18 @@ impl Router {
         scores
     }
 
-    /// The gradient of a token's logits, where those of the weights of its experts are given: a choice has none. Of weights by
-    /// the logistic function, this is not it.
+    /// The gradient of a token's logits, where those of the weights of its experts are given: a choice has none.
     pub(super) fn gradient(&self, logits: &[f32], experts: &[usize], weights: &[f64], given: &[f64]) -> Vec<f64> {
         let all: f64 = weights.iter().zip(given).map(|(weight, given)| weight * given).sum();
         let mut gradient = vec![0.0; self.experts];
+        if self.scoring == Scoring::Sigmoid {
+            // A weight alone takes from nobody, one that is divided by the sum from all that were chosen.
+            let lost = if self.renormalised { all } else { 0.0 };
+            for ((expert, weight), given) in experts.iter().zip(weights).zip(given) {
+                gradient[*expert] = weight * logistic(-f64::from(logits[*expert])) * (given - lost);
+            }
+            return gradient;
+        }
         // What one gains, all others in the softmax lose: those that were chosen, or everybody.
         if self.scoring == Scoring::Softmax && !self.renormalised {
             gradient.iter_mut().zip(self.probabilities(logits)).for_each(|(to, share)| *to -= share * all);

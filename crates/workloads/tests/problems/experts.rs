@@ -3,7 +3,7 @@
 use benchbook_core::{Array, Check, DType, Inputs, Problem, Reference};
 use benchbook_workloads::experts::{
     CapacityExperts, CapacityExpertsParams, ExpertRouting, ExpertRoutingParams, MixtureOfExperts,
-    MixtureOfExpertsParams,
+    MixtureOfExpertsGradients, MixtureOfExpertsParams,
 };
 
 /// A router of these logits `[tokens, experts]`, and its inputs.
@@ -122,4 +122,47 @@ fn a_balanced_router_has_the_auxiliary_loss_of_one() {
     let of = |name: &str| metrics.iter().find(|metric| metric.name == name).unwrap().value;
     assert_eq!((of("load_peak"), of("experts_touched"), of("expert_sets")), (1.0, 4.0, 2.0));
     assert!(of("routing_entropy") < 4.0_f64.ln() && of("routing_entropy") > 2.0_f64.ln());
+}
+
+/// Σ result · grad by the forward reference, and who was chosen.
+fn loss(params: &MixtureOfExpertsParams, inputs: &Inputs) -> (f64, Vec<f64>) {
+    let answers = MixtureOfExperts::reference(params, inputs, 0).answers;
+    let counted = answers[0].values.iter().zip(inputs.numbers("grad"));
+    (counted.map(|(out, grad)| out * f64::from(*grad)).sum(), answers[1].values.clone())
+}
+
+#[test]
+fn gradients_by_the_logistic_function_agree_with_finite_differences() {
+    for renormalised in [false, true] {
+        let (tokens, experts, chosen, shared, width, hidden) = (4, 5, 2, 1, 3, 4);
+        let (scoring, balance) = ("sigmoid".to_owned(), "even".to_owned());
+        let params =
+            MixtureOfExpertsParams { tokens, experts, chosen, shared, width, hidden, scoring, renormalised, balance };
+        let inputs = MixtureOfExpertsGradients::inputs(&params, 5);
+        let answers = MixtureOfExpertsGradients::reference(&params, &inputs, 5).answers;
+        let (_, usual) = loss(&params, &inputs);
+        assert_eq!((answers.len(), &*answers[5].name, &answers[5].values), (6, "experts", &usual));
+        let mut chosen_otherwise = 0;
+        for (name, answer) in ["input", "logits", "w_gate", "w_up", "w_down"].into_iter().zip(&answers) {
+            assert_eq!((&*answer.name, answer.values.len()), (&*format!("{name}_grad"), inputs.get(name).len()));
+            for (index, right) in answer.values.iter().enumerate() {
+                let moved = |step: f32| {
+                    let mut inputs = inputs.clone();
+                    let number = &mut inputs.get_mut(name).unwrap().of_mut::<f32>()[index];
+                    *number += step;
+                    // As stored: the step itself is rounded.
+                    (f64::from(*number), loss(&params, &inputs))
+                };
+                let ((high, (above, one)), (low, (below, other))) = (moved(1e-3), moved(-1e-3));
+                if one != usual || other != usual {
+                    chosen_otherwise += 1;
+                    continue;
+                }
+                let slope = (above - below) / (high - low);
+                // The third derivative, of order ten here, times the square of the step.
+                assert!((slope - right).abs() < 1e-4, "{name} {index}: {slope} for {right}");
+            }
+        }
+        assert!(chosen_otherwise < 5, "{chosen_otherwise} of 20 logits decide, and have no slope");
+    }
 }

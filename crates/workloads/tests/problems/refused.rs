@@ -8,7 +8,7 @@ use benchbook_workloads::attention::{
 use benchbook_workloads::blocks::{Conv1d, Conv2d, PatchEmbedding, TransformerBlock};
 use benchbook_workloads::decoding::{Generate, MultimodalImage};
 use benchbook_workloads::encoding::{AudioEncoder, TextEncoder};
-use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts, MixtureOfExpertsGradients};
+use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts};
 use benchbook_workloads::matmul::Matmul;
 use benchbook_workloads::mixers::{CausalConv, HybridStack, Retention, SelectiveScan, Ssd};
 use benchbook_workloads::roofs;
@@ -120,7 +120,6 @@ fn mixtures_of_experts() {
     refused(&MixtureOfExperts, text("scoring", "softmx"), &["did you mean `softmax`?"]);
     let twice = text("scoring", "topk-softmax").with("renormalised", Value::Bool(true));
     refused(&MixtureOfExperts, twice, &["add up to 1 already"]);
-    refused(&MixtureOfExpertsGradients, text("scoring", "sigmoid"), &["give softmax or topk-softmax"]);
     refused(&CapacityExperts, Params::default().with("capacity", Value::Float(-1.0)), &["give 0 to below 1000000"]);
     refused(&CapacityExperts, text("priority", "score"), &["there is no `score`", "give one of position, logit"]);
 }

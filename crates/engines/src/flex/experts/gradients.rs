@@ -2,9 +2,10 @@
 
 use benchbook_core::{Array, DType, Inputs, Row, Support};
 use benchbook_simd::{
-    Dispatch, Experts, Isa, MixtureBackward, MixtureGradients, Result, Routed, mixture_backward, route, route_backward,
+    Dispatch, Error, Experts, Isa, MixtureBackward, MixtureGradients, Result, Routed, mixture_backward, route,
+    route_backward,
 };
-use benchbook_workloads::experts::{Layer, MixtureOfExpertsGradients, MixtureOfExpertsParams};
+use benchbook_workloads::experts::{Layer, MixtureOfExpertsGradients, MixtureOfExpertsParams, Scoring};
 
 use super::Logits;
 use crate::flex::calls::{Calls, Named, named, numbers, room};
@@ -26,10 +27,14 @@ pub const SORTED: Row<MixtureOfExpertsGradients> = fused_row::<MixtureOfExpertsG
     |name, setting, params, inputs| {
         let layer = params.layer();
         let of = |name: &str| room::<f32>(inputs.get(name).shape().to_vec());
-        let outputs = ["input", "logits", "w_gate", "w_up", "w_down"].map(of);
+        let mut outputs: Vec<Array> = ["input", "logits", "w_gate", "w_up", "w_down"].map(of).into();
+        let (tokens, chosen) = (layer.router.tokens, layer.router.chosen);
+        if layer.router.scoring == Scoring::Sigmoid && chosen > 0 {
+            outputs.push(room::<i32>(vec![tokens, chosen]));
+        }
         let copy = || Ok(Held::of(&layer, inputs));
         let mine = layer.clone();
-        let kernel = move |held: &mut Held, outputs: &mut [Array; 5]| call(&mine, held, outputs);
+        let kernel = move |held: &mut Held, outputs: &mut Vec<Array>| call(&mine, held, outputs);
         Ok(Box::new(Calls::new(name, setting, copy, &outputs, kernel)?))
     },
 )
@@ -77,8 +82,12 @@ impl Held {
     }
 }
 
-/// The router forward, the layer and the router backward.
-fn call(layer: &Layer, held: &mut Held, outputs: &mut [Array; 5]) -> Result<()> {
+/// The router forward, the layer and the router backward; who was chosen is told where there is room for it.
+fn call(layer: &Layer, held: &mut Held, outputs: &mut [Array]) -> Result<()> {
+    let [of_input, of_logits, gate, up, down, choices @ ..] = outputs else {
+        return Err(Error::Shape("there are five gradients, and no room for one of them".into()));
+    };
+    let of_inputs = [of_input, of_logits, gate, up, down];
     let Held { logits, inputs, dispatch, ids, shares, of_shares } = held;
     let (router, of_router) = (logits.router(&layer.router), logits.logits.of::<f32>());
     route(&router, of_router, ids, shares)?;
@@ -87,7 +96,10 @@ fn call(layer: &Layer, held: &mut Held, outputs: &mut [Array; 5]) -> Result<()> 
     let (width, hidden, shared) = (layer.width, layer.hidden, layer.shared);
     let weights = Experts { experts: experts + shared, width, hidden, gate, up, down };
     let routed = Routed { tokens, experts, chosen, shared, ids, weights: shares, kept: None };
-    let [of_input, of_logits, gate, up, down] = outputs.each_mut().map(|array| array.of_mut::<f32>());
+    if let [choices] = choices {
+        choices.of_mut::<i32>().copy_from_slice(ids);
+    }
+    let [of_input, of_logits, gate, up, down] = of_inputs.map(|array| array.of_mut::<f32>());
     let to = MixtureGradients { input: of_input, counts: of_shares, gate, up, down };
     mixture_backward(&MixtureBackward { weights, routed, input, grad, isa: Isa::detect() }, dispatch, to)?;
     route_backward(&router, of_router, ids, shares, of_shares, of_logits)
