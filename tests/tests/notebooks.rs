@@ -77,6 +77,18 @@ fn every_mixer_has_its_growth_and_its_memory_beside_attention() {
     }
 }
 
+#[test]
+fn the_load_of_experts_and_the_roofs_of_formats_are_drawn() {
+    for (name, drawn) in [("11_experts", "router.load("), ("12_precision_and_sparsity", "charts::roofline(")] {
+        let text = fs::read_to_string(repository().join(format!("notebooks/{name}.ipynb"))).unwrap();
+        let notebook: Value = serde_json::from_str(&text).unwrap();
+        let mut cells = notebook["cells"].as_array().unwrap().iter();
+        let cell = cells.find(|cell| cell["source"].to_string().contains(drawn));
+        let shows = cell.map(|cell| &cell["metadata"]["benchbook"]["shows"][0]);
+        assert_eq!(shows.and_then(Value::as_str), Some("figure"), "{name}");
+    }
+}
+
 /// What the cells of a notebook declare to show, of one kind.
 fn declared(path: &Path, kind: &str) -> u64 {
     let notebook: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
