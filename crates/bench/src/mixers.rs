@@ -107,6 +107,15 @@ mod tests {
     use crate::parts::shortened;
 
     #[test]
+    fn every_mixer_has_its_growth_in_a_limited_time_too() {
+        let [.., (_, plan)] = &PARTS;
+        let short = shortened(plan);
+        for name in ["attention", "selective-scan", "state-space-duality", "retention", "rwkv-4", "rwkv-6", "rwkv-7"] {
+            assert!(short.contains(&format!("workload = \"{name}\"\n")), "{name} has its lengths");
+        }
+    }
+
+    #[test]
     fn every_goal_names_what_its_parts_measure_in_a_limited_time_too() {
         for goal in &GOALS {
             let quoted = |name: &str| format!("\"{name}\"");
