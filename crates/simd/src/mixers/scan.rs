@@ -84,9 +84,13 @@ impl SelectiveScan<'_> {
 /// The scan into `out` `[batch, seq, channels]`, and the state after the last step into `end` `[batch, channels, state]`.
 ///
 /// A register has one state of as many channels as it has lanes, so that nothing is summed across lanes; states stay in
-/// registers over a chunk of steps, and time is the inner loop. A call of few steps takes the states of a channel as lanes, as
-/// they lie in memory. Exponentials below 2⁻¹²⁶ are 0: such a decay forgets all. Nothing is allocated once every thread has
-/// its scratch.
+/// registers over a chunk of steps, and time is the inner loop. The 16 states of a channel fill a register of AVX-512 too, but
+/// then C h is a sum across its lanes for each channel and step, several shuffles and additions that wait for each other, where
+/// here it is one multiply-add for each state; only that many states, and such registers, have no empty lanes; and Δ, Δ x
+/// and the gate of a step, which lie by channel, would be spread one by one, where here B and C are, which all channels share.
+/// A call of few steps does take the states of a channel as lanes, as they lie in memory: to turn them would cost more.
+///
+/// Exponentials below 2⁻¹²⁶ are 0: such a decay forgets all. Nothing is allocated once every thread has its scratch.
 ///
 /// # Errors
 /// Slices of the wrong length, an instruction set that is absent.
