@@ -1,4 +1,5 @@
-//! Matrix products by weights that are decoded in registers: those of few rows as they are multiplied.
+//! Matrix products by weights that are decoded in registers: those of few rows as they are multiplied. The left factor is in f32, or in
+//! bf16, which a call widens.
 
 use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
 use benchbook_simd::{Isa, PackedWeights, matmul_packed};
@@ -121,7 +122,7 @@ const NF4: Row<Matmul> = fused::<Nf4>(
 .on_request();
 
 const fn fused<F: Format>(name: &'static str, about: &'static str) -> Row<Matmul> {
-    fused_row::<Matmul>(name, about, &[DType::F32], prepare::<F>).approximating(answer::<F>)
+    fused_row::<Matmul>(name, about, &[DType::F32, DType::Bf16], prepare::<F>).approximating(answer::<F>)
 }
 
 fn prepare<F: Format>(
@@ -137,5 +138,8 @@ fn prepare<F: Format>(
     let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &PackedWeights, out: &mut [f32]| {
         matmul_packed(rows, left, weights, out)
     };
+    if setting.dtype == DType::Bf16 {
+        return weight_only::product_in_bf16(name, setting, params, inputs, (packed, bytes), call);
+    }
     Ok(weight_only::product(name, setting, params, inputs, (packed, bytes), call))
 }

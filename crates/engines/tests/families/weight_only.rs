@@ -99,6 +99,30 @@ fn weights_are_packed_once_and_their_bytes_are_told() {
 }
 
 #[test]
+fn activations_in_bf16_are_widened_and_the_result_is_rounded() {
+    let (params, setting) = (sizes(), setting("flex", DType::Bf16));
+    let posed = Matmul.pose(&params).unwrap();
+    let inputs = posed.inputs(SEED);
+    for row in packed::ROWS {
+        assert_eq!(row.supports("flex", DType::Bf16, &params), Support::Yes, "{}", row.name);
+        let mut subject = run(&row, &setting, &params, &inputs);
+        let outputs = subject.outputs().unwrap();
+        assert_eq!(outputs[0].dtype(), DType::Bf16, "{}", row.name);
+        let right = row.approximation(&params, &inputs, SEED).unwrap();
+        let off = right.compare(&outputs)[0].max_scaled_error;
+        assert!(off > 1e-5 && off <= posed.tolerance(DType::Bf16), "{}: {off}", row.name);
+        let metrics = subject.metrics();
+        let of = |name: &str| metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value);
+        assert_eq!(of("own_bytes"), of("weight_bytes").map(|told| told + 5.0 * (500.0 + 333.0) * 2.0), "{}", row.name);
+        // A row that is overwritten is multiplied too.
+        assert!(subject.write("a", 0, &[0.0; 500]).unwrap());
+        subject.run(1);
+        let zeros = subject.outputs().unwrap().remove(0).to_f64();
+        assert!(zeros[..333].iter().all(|number| *number == 0.0) && zeros[333..] == outputs[0].to_f64()[333..]);
+    }
+}
+
+#[test]
 fn loops_refuse_what_would_take_them_seconds() {
     for Known { row, .. } in all() {
         let of = |m: i64| row.supports("flex", DType::F32, &case(&Matmul, &[("m", m)]));
