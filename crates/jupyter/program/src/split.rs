@@ -66,11 +66,15 @@ impl Splitter {
 
     fn take(&mut self, text: &str) -> Vec<Piece> {
         let mut pieces = Vec::new();
-        let whole = std::mem::take(&mut self.held) + text;
+        let held = std::mem::take(&mut self.held);
+        // There is no end of a line in what is held, which may be long.
+        let mut looked_at = held.len();
+        let whole = held + text;
         let mut rest = whole.as_str();
         while !rest.is_empty() {
             let marked = !self.within_line && (rest.starts_with(MARK) || MARK.starts_with(rest));
-            let end = rest.find('\n');
+            let end = rest[looked_at..].find('\n').map(|end| looked_at + end);
+            looked_at = 0;
             if self.form.is_some() || marked {
                 let Some(end) = end else { break };
                 self.line(&rest[..end], &mut pieces);
@@ -88,7 +92,7 @@ impl Splitter {
                 rest = left;
             }
         }
-        rest.clone_into(&mut self.held);
+        self.held = if rest.len() == whole.len() { whole } else { rest.to_owned() };
         pieces
     }
 
@@ -106,8 +110,11 @@ impl Splitter {
                     self.shown(Said::Shown, pieces);
                 }
             }
-            Some((mime, text)) if line != PANIC && !line.starts_with(FAILED) => {
-                let text = if text.is_empty() { line.to_owned() } else { format!("{text}\n{line}") };
+            Some((mime, mut text)) if line != PANIC && !line.starts_with(FAILED) => {
+                if !text.is_empty() {
+                    text.push('\n');
+                }
+                text.push_str(line);
                 self.form = Some((mime, text));
             }
             _ => self.own_line(line, pieces),
@@ -258,6 +265,18 @@ mod tests {
                 assert_eq!(split(&output, size), expected, "{output:?} in pieces of {size}");
             }
         }
+    }
+
+    #[test]
+    fn a_form_of_many_lines_is_not_copied_for_each() {
+        // Two million lines: with a copy for each, this would not end.
+        let text = "x\n".repeat(2 << 20) + "x";
+        let output = form("text/plain", &text);
+        let mut splitter = Splitter::default();
+        let mut pieces: Vec<Piece> =
+            output.as_bytes().chunks(64 << 10).flat_map(|piece| splitter.push(piece)).collect();
+        pieces.extend(splitter.end());
+        assert!(pieces == [Piece::Say(Said::Shown(forms(&[("text/plain", text.as_str())])))], "it is another one");
     }
 
     #[test]
