@@ -13,6 +13,7 @@ ENDLESS_SQL = "%%sql\nselect count(*) from range(0, 300000) a cross join range(0
 LOOKS = 'println!("begun");\nloop { std::hint::black_box(1); };'
 DEAF = 'fn spin() { loop { std::hint::black_box(1); } }\nprintln!("begun");\nspin();'
 ASKS = 'println!("hello {}", benchbook::notebook::input("who: ")?);'
+LARGE = '"x".repeat(100_000_000)'
 FLOOD = 'for _ in 0..1000 { println!("{}", "x".repeat(99_999)); }'
 ERRS = 'std::fs::read("/no/such/file")?;'
 # evcxr writes the error of a `?` by the same words.
@@ -38,6 +39,8 @@ def cells(folder):
             "long": kernel.run(f'"{MEGABYTE}".len()'),
             "long_sql": kernel.run(f"%%sql\nselect length('{MEGABYTE}') as n"),
             "flood": kernel.run(FLOOD),
+            "large": kernel.run(LARGE),
+            "large_panic": kernel.run(f'panic!("{{}}", {LARGE});'),
             "errs": kernel.run(ERRS),
             "usual": kernel.run(USUAL),
             "bar": kernel.run(BAR),
@@ -45,6 +48,7 @@ def cells(folder):
             "timed": kernel.run("%%time\n6 * 7"),
         }
         seen["flood"]["out"] = len(seen["flood"]["out"])
+        seen["large_panic"]["evalue"] = seen["large_panic"]["evalue"][-100:]
         begun = kernel.begin(ASKS)
         question = kernel.client.get_stdin_msg(timeout=LIMIT_S)
         kernel.client.input("Ada")

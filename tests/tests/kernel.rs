@@ -137,6 +137,13 @@ fn a_hundred_megabytes_of_output_are_cut() {
 }
 
 #[test]
+fn of_a_value_and_a_message_of_a_hundred_megabytes_the_size_is_said() {
+    let Some(seen) = cells() else { return };
+    assert!(text(well(&seen["large"]), "shown").starts_with("left out: this takes 95 MiB"), "it is shown");
+    failed(&seen["large_panic"], "panic", &["95 MiB more are left out"]);
+}
+
+#[test]
 fn an_endless_loop_is_ended_and_variables_stay() {
     let Some(seen) = cells() else { return };
     failed(&seen["looks"], "interrupted", &["interrupted"]);

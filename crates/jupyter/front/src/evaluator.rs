@@ -14,11 +14,25 @@ pub struct Failure {
     pub trace: Vec<String>,
 }
 
+/// How many bytes of a message are told: a page shows it line by line, and keeps it twice.
+const MESSAGE_BYTES: usize = 1 << 20;
+
+/// A message as far as it is told.
+fn shortened(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES {
+        let left_out = format!("… ({} MiB more are left out)", (message.len() - MESSAGE_BYTES).div_ceil(1 << 20));
+        let end = (0..=MESSAGE_BYTES).rev().find(|at| message.is_char_boundary(*at));
+        message.truncate(end.unwrap_or_default());
+        message.push_str(&left_out);
+    }
+    message
+}
+
 impl Failure {
-    /// A failure that its message says all about.
+    /// A failure that its message says all about; of a message of more than a mebibyte the rest is left out.
     #[must_use]
     pub fn new(name: &str, message: impl Into<String>) -> Self {
-        let message = message.into();
+        let message = shortened(message.into());
         let trace = message.lines().map(str::to_owned).collect();
         Self { name: name.to_owned(), message, trace }
     }
@@ -126,4 +140,19 @@ impl Interrupter for () {
     fn interrupt(&self, _: u64) {}
 
     fn end(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_told_as_far_as_a_page_bears_it() {
+        let whole = "é".repeat(MESSAGE_BYTES / 2);
+        assert_eq!(Failure::new("panic", whole.as_str()).message, whole);
+        let cut = Failure::new("panic", format!("x{whole}"));
+        assert!(cut.message.len() < MESSAGE_BYTES + 100, "{}", cut.message.len());
+        assert!(cut.message.ends_with("é… (1 MiB more are left out)"), "{}", cut.message.len());
+        assert_eq!(cut.trace, [cut.message.as_str()]);
+    }
 }

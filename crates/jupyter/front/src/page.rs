@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::event::Event;
 
-/// How many bytes of text a cell may print; a page that gets more becomes too slow to use.
+/// How many bytes a cell may print and show, and one thing may take; a page that gets more becomes too slow to use.
 pub const PRINTED_BYTES: usize = 32 << 20;
 
 /// One thing in several forms, by MIME type.
@@ -32,6 +32,31 @@ impl Bundle {
     pub fn with(mut self, mime: &str, content: impl Into<Value>) -> Self {
         self.data.insert(mime.to_owned(), content.into());
         self
+    }
+
+    /// How many bytes its forms take, about.
+    fn bytes(&self) -> usize {
+        self.data.iter().map(|(mime, form)| mime.len() + bytes(form)).sum()
+    }
+
+    /// The bundle, or in its place what says that it is too large for a page.
+    fn fitting(self) -> Self {
+        let bytes = self.bytes();
+        if bytes <= PRINTED_BYTES {
+            return self;
+        }
+        let (mebibytes, most) = (bytes >> 20, PRINTED_BYTES >> 20);
+        Self::text(format!("left out: this takes {mebibytes} MiB, and a page gets {most} MiB at most: show a part"))
+    }
+}
+
+/// How many bytes a form takes, about: what is neither text nor made of others takes few.
+fn bytes(form: &Value) -> usize {
+    match form {
+        Value::String(text) => text.len(),
+        Value::Array(parts) => parts.iter().map(bytes).sum(),
+        Value::Object(parts) => parts.iter().map(|(name, part)| name.len() + bytes(part)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
     }
 }
 
@@ -117,34 +142,50 @@ impl Page {
         if text.is_empty() {
             return;
         }
-        let before = self.printed.fetch_add(text.len(), Ordering::Relaxed);
-        if before.saturating_add(text.len()) <= PRINTED_BYTES {
+        if self.has_room(text.len()) {
             self.tell(News::Printed(stream, text.to_owned()));
-        } else if before <= PRINTED_BYTES {
-            let mebibytes = PRINTED_BYTES >> 20;
-            let note = format!("\nThe rest is left out: this cell has printed more than {mebibytes} MiB.\n");
-            self.tell(News::Printed(Stream::Stderr, note));
         }
     }
 
-    /// Shows something; with a name, [`Page::change`] can put another thing in its place.
+    /// Whether so many bytes more may come; says once that they may not.
+    fn has_room(&self, bytes: usize) -> bool {
+        let before = self.printed.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= PRINTED_BYTES;
+        if !fits && before <= PRINTED_BYTES {
+            let mebibytes = PRINTED_BYTES >> 20;
+            let note = format!("\nThe rest is left out: this cell has printed and shown more than {mebibytes} MiB.\n");
+            self.tell(News::Printed(Stream::Stderr, note));
+        }
+        fits
+    }
+
+    /// Shows something; with a name, [`Page::change`] can put another thing in its place. Of what is too large for a page,
+    /// the size is shown, and what is beyond [`PRINTED_BYTES`] in all is left out, as of [`Page::print`].
     pub fn show(&self, bundle: Bundle, name: Option<String>) {
-        self.tell(News::Shown(bundle, name));
+        let bundle = bundle.fitting();
+        if self.has_room(bundle.bytes()) {
+            self.tell(News::Shown(bundle, name));
+        }
     }
 
-    /// Puts something in the place of what was shown under this name.
+    /// Puts something in the place of what was shown under this name, or its size where it is too large for a page.
     pub fn change(&self, bundle: Bundle, name: String) {
-        self.tell(News::Changed(bundle, name));
+        self.tell(News::Changed(bundle.fitting(), name));
     }
 
-    /// Takes away what was shown, at once or when the next thing is shown.
+    /// Takes away what was shown, at once or when the next thing is shown: there is room for as much again.
     pub fn clear(&self, wait: bool) {
+        self.printed.store(0, Ordering::Relaxed);
         self.tell(News::Cleared { wait });
     }
 
-    /// Shows the value of the cell.
+    /// Shows the value of the cell, or its size where it is too large for a page.
     pub fn value(&self, bundle: Bundle) {
-        self.tell(if self.is_last { News::Value(bundle) } else { News::Shown(bundle, None) });
+        if self.is_last {
+            self.tell(News::Value(bundle.fitting()));
+        } else {
+            self.show(bundle, None);
+        }
     }
 
     /// Asks the person, and waits for the answer.
@@ -188,6 +229,50 @@ mod tests {
         assert_eq!(printed.len(), 3, "{printed:?}");
         assert_eq!(printed[..2], [(Stream::Stdout, half.len()); 2]);
         assert!(printed[2].0 == Stream::Stderr && printed[2].1 < 200);
+    }
+
+    #[test]
+    fn of_what_is_too_large_for_a_page_the_size_is_said() {
+        let (events, received) = sync_channel(100);
+        let page = Page::new(1, events);
+        let long = "x".repeat(PRINTED_BYTES);
+        let json = serde_json::json!({ "data": [{ "name": long, "y": 1 }] });
+        for large in [Bundle::text(long), Bundle::text("figure").with("x/json", json)] {
+            page.show(large.clone(), Some("a".into()));
+            page.change(large.clone(), "a".into());
+            page.value(large);
+        }
+        drop(page);
+        let told: Vec<bool> = received
+            .into_iter()
+            .map(|event| match event {
+                Event::News { news: News::Shown(told, _) | News::Changed(told, _) | News::Value(told), .. } => {
+                    told.data.len() == 1 && told.data["text/plain"].as_str().is_some_and(|said| said.contains("32 MiB"))
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(told, [true; 6]);
+    }
+
+    #[test]
+    fn a_cell_that_shows_without_end_is_cut_until_it_takes_away_what_it_has_shown() {
+        let (events, received) = sync_channel(100);
+        let page = Page::new(1, events);
+        let half = || Bundle::text("x".repeat(PRINTED_BYTES / 2));
+        for _ in 0..4 {
+            page.show(half(), None);
+        }
+        page.clear(true);
+        page.show(half(), None);
+        drop(page);
+        let kind = |event| match event {
+            Event::News { news: News::Shown(..), .. } => "shown",
+            Event::News { news: News::Cleared { .. }, .. } => "cleared",
+            Event::News { news: News::Printed(Stream::Stderr, _), .. } => "said",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(received.into_iter().map(kind).collect::<Vec<_>>(), ["shown", "said", "cleared", "shown"]);
     }
 
     #[test]
