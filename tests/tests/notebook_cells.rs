@@ -121,9 +121,11 @@ fn variables_of_the_library_need_no_types_and_values_are_shown_as_they_are() {
             // What a block or a branch is worth stands on another line than the variable.
             cell(
                 "let other = {\n    let name = \"matmul\";\n    Plan::quick(name)\n};\n\
-                let one = if other.cases.is_empty() {\n    plan.clone()\n} else {\n    other.clone()\n};",
+                let one = if other.cases.is_empty() {\n    plan.clone()\n} else {\n    other.clone()\n};\n\
+                let names = {\n    let parts = vec![\"a\".to_owned(), \"b\".to_owned()];\n    parts.join(\", \")\n};\n\
+                let said = format!(\"{names}; {}\", one.cases.len());",
             ),
-            cell("one.cases == other.cases"),
+            cell("one.cases == other.cases && said.starts_with(&names)"),
             cell("6 * 7"),
             cell("println!(\"said\")"),
             cell("struct Own;\nimpl Own {\n    fn evcxr_display(&self) {\n        println!(\"my own\");\n    }\n}"),

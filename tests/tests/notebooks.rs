@@ -114,8 +114,8 @@ fn with_another_machine(experiments: &str) -> String {
     experiments.to_owned() + &lines.take(300).map(elsewhere).collect::<String>()
 }
 
-/// Types of the library that the kernel finds by itself.
-const FOUND: [&str; 5] = ["Answer", "Lab", "MatrixPlan", "Plan", "Run"];
+/// Types that the kernel finds by itself, and a reader as well.
+const FOUND: [&str; 6] = ["Answer", "Lab", "MatrixPlan", "Plan", "Run", "String"];
 
 /// The notebook that stock evcxr runs, as the benchmark names it.
 fn of_stock() -> String {
