@@ -51,7 +51,7 @@ pub enum Mistake {
     #[error("`{0}` needs more after it: {1}")]
     Missing(&'static str, &'static str),
     /// An option of `%%sql` is unknown.
-    #[error("`%%sql` has no option `{0}`; it has `--chart KIND x y [by]`")]
+    #[error("`%%sql` has no option `{0}`; it has `--chart KIND x y [by]`, and `NAME <<` keeps an answer")]
     Option(String),
     /// There is no such chart.
     #[error("there is no chart `{0}`; there are {list}", list = sql::kinds())]

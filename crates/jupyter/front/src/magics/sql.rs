@@ -129,11 +129,12 @@ fn statements(text: &str) -> Vec<&str> {
     found
 }
 
-/// `NAME <<` at the head of a text, and what stands after it.
+/// `NAME <<`, or `NAME =<<` as JupySQL has it for an answer that is shown too, at the head of a text, and what stands after it.
 fn bound(text: &str) -> Option<(&str, &str)> {
     let line = text.lines().next().unwrap_or_default();
     let at = line.find("<<")?;
-    let name = line[..at].trim();
+    let head = line[..at].trim();
+    let name = head.strip_suffix('=').unwrap_or(head).trim_end();
     let one_word = !name.is_empty() && name_of(name) == name;
     one_word.then(|| (name, text[at + 2..].trim_start()))
 }
@@ -278,6 +279,8 @@ mod tests {
             ("best << select 1", Some("best"), "select 1"),
             ("best <<\nselect 1 << 2;", Some("best"), "select 1 << 2;"),
             ("best<<select 1", Some("best"), "select 1"),
+            ("best =<< select 1", Some("best"), "select 1"),
+            ("best=<<\nselect 1 = 2 << 3", Some("best"), "select 1 = 2 << 3"),
             ("-- a comment\nselect 1", None, "-- a comment\nselect 1"),
             ("values(1<<2)", None, "values(1<<2)"),
         ] {
@@ -343,6 +346,7 @@ mod tests {
             ("--chart pie x y\nselect 1", "`line`, `scatter`, `bar`"),
             ("--chart line x y", "needs an SQL statement"),
             ("--save best\nselect 1", "no option `--save`"),
+            ("--save best\nselect 1", "`NAME <<` keeps an answer"),
             ("best <<", "needs an SQL statement"),
         ] {
             let said = Sql::parse(text, "%%sql").expect_err(text).to_string();
