@@ -179,6 +179,35 @@ pub fn untyped(code: &str) -> Vec<usize> {
     places
 }
 
+/// What makes a variable that is declared without a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maker<'a> {
+    /// The end of the variable's name.
+    pub place: usize,
+    /// The first word of what makes it.
+    pub first: &'a str,
+    /// The method that is called last, where one is.
+    pub method: Option<&'a str>,
+}
+
+/// What makes the variables that are declared without a type; nothing where a block makes one of them.
+#[must_use]
+pub fn makers(code: &str) -> Option<Vec<Maker<'_>>> {
+    let words = words(code);
+    let maker = |place: usize| {
+        let name = words.iter().position(|word| word.end() == place)?;
+        let value = words.get(name + 2..)?;
+        let value = &value[..value.iter().position(|word| word.is(";"))?];
+        let first = value.first().filter(|_| value.iter().all(|word| !word.is("{")))?.text;
+        let mut back = value.iter().rev().skip_while(|word| word.is("?"));
+        let is_call = [")", "("].iter().all(|sign| back.next().is_some_and(|word| word.is(sign)));
+        let called = back.next().filter(|word| is_call && is_name(word));
+        let method = called.filter(|_| back.next().is_some_and(|word| word.is("."))).map(|word| word.text);
+        Some(Maker { place, first, method })
+    };
+    untyped(code).into_iter().map(maker).collect()
+}
+
 /// Whether a cell computes by itself, and not only by what it calls: by a loop, a closure, a function or an iterator.
 #[must_use]
 pub fn computes(code: &str) -> bool {
@@ -287,6 +316,30 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_is_made_by_what_is_called_last() {
+        let made = |code: &str| -> Option<Vec<(String, Option<String>)>> {
+            let words = |one: Maker<'_>| (one.first.to_owned(), one.method.map(str::to_owned));
+            makers(code).map(|found| found.into_iter().map(words).collect())
+        };
+        for (code, first, method) in [
+            ("let run = lab.run(&plan)?;", "lab", Some("run")),
+            ("let mut lab = Lab::open(\"a; b\")?;", "Lab", None),
+            ("let n = lab.sql(&text({ 1 }))?.rows();", "lab", Some("rows")),
+            ("let plan = Plan::quick(\"a\")\n    .blocks(3); // said", "Plan", Some("blocks")),
+            ("let id = run.id;", "run", None),
+            ("let all = list();", "list", None),
+            ("let all = v.iter().collect::<Vec<u8>>();", "v", None),
+            ("let text = format!(\"{}\", a.sql());", "format", None),
+        ] {
+            assert_eq!(made(code), Some(vec![(first.to_owned(), method.map(str::to_owned))]), "{code}");
+        }
+        assert_eq!(made("let a: u8 = 1;\na"), Some(vec![]));
+        for code in ["let a = lab.run(&plan)?;\nlet b = { 1 };", "let a = if b { 1 } else { 2 };", "let a = 1"] {
+            assert_eq!(made(code), None, "{code}");
+        }
+    }
+
+    #[test]
     fn what_only_calls_does_not_compute() {
         for code in ["lab.sql(\"select 1 | for\")?", "let run = lab.run(&plan)?; // fn", "6 * 7", "stack![a, b]"] {
             assert!(!computes(code), "{code}");
@@ -304,6 +357,7 @@ mod tests {
             prop_assert_eq!(with(&code, &added).len(), code.len() + added.len());
             let typed: Vec<(usize, &str)> = untyped(&code).into_iter().map(|place| (place, "x")).collect();
             prop_assert_eq!(with(&code, &typed).len(), code.len() + typed.len());
+            prop_assert!(makers(&code).is_none_or(|found| found.len() == typed.len()));
             prop_assert!(last_loop(&code).is_none_or(|end| code.is_char_boundary(end)));
             if let Some((start, end)) = last_value(&code) {
                 prop_assert!(!code[start..end].trim().is_empty());

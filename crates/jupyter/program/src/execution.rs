@@ -4,7 +4,7 @@ use benchbook_front::{Bundle, Failure};
 use evcxr::{CommandContext, EvalCallbacks, EvalOutputs};
 
 use crate::forms;
-use crate::rewritten::{is_of_text, lacks_a_type, texts, typed};
+use crate::rewritten::{guessed, is_of_text, lacks_a_type, texts, typed};
 use crate::session::Session;
 
 /// Code of a cell, as its lines are told in errors.
@@ -41,6 +41,12 @@ fn compiled(
     code: &Code<'_>,
     callbacks: &mut EvalCallbacks<'_>,
 ) -> Result<EvalOutputs, evcxr::Error> {
+    if let Some(text) = guessed(code.text) {
+        let guess = tried(session, context, &texts(&text, code.has_own_forms)[..1], callbacks);
+        if session.is_interrupted() || !guess.as_ref().is_err_and(is_of_text) {
+            return guess;
+        }
+    }
     let done = tried(session, context, &texts(code.text, code.has_own_forms), callbacks);
     if session.is_interrupted() || !done.as_ref().is_err_and(lacks_a_type) {
         return done;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use benchbook_front::parts::{last_loop, last_value, loop_bodies, untyped, with};
+use benchbook_front::parts::{Maker, last_loop, last_value, loop_bodies, makers, untyped, with};
 use benchbook_front::tries::tries;
 use evcxr::{CommandContext, CompilationError, Error};
 
@@ -23,6 +23,23 @@ const NEVER: &str = "\nlet () = 1_u8;";
 /// Names that every cell can write: the compiler need not be asked where they come from.
 const IN_SCOPE: &str = "Answer Array Bool Box By CacheRegime CaseSpec Comparison DType Error Figure Fn FnMut FnOnce Lab \
     MatrixPlan None Ok Option Params Plan Problem Registry Result Row Run Send Show Some Stack String Sync Tensor Value Vec";
+/// What methods of the library make, by their names.
+const MADE: [(&str, &str); 12] = [
+    ("compare", "Comparison"),
+    ("compare_by", "Comparison"),
+    ("compare_runs", "Comparison"),
+    ("compare_runs_anyway", "Comparison"),
+    ("distribution", "Figure"),
+    ("list", "Answer"),
+    ("matrix", "Answer"),
+    ("query", "Answer"),
+    ("run", "Run"),
+    ("run_here", "Run"),
+    ("speedup", "Figure"),
+    ("sql", "Answer"),
+];
+/// Types of the library that their own functions make, and whatever else is called of them.
+const OWN_MAKERS: [&str; 2] = ["Lab", "Plan"];
 /// What evcxr says where it cannot tell a type; the last where a variable of an earlier cell is a `&str` besides, which it
 /// takes for an argument of any lifetime in the check that it makes then.
 const UNTYPED: [&str; 3] = [
@@ -67,6 +84,19 @@ pub(crate) fn lacks_a_type(error: &Error) -> bool {
         Error::Message(message) => untyped(message),
         _ => false,
     }
+}
+
+/// The cell with types that the names of what makes its variables tell; nothing where they tell none. Whether they are
+/// right is for the compiler to say: who is asked for a type takes as long as a cell.
+pub(crate) fn guessed(code: &str) -> Option<String> {
+    let kind = |maker: &Maker<'_>| {
+        let of_method = MADE.iter().find(|(name, _)| maker.method == Some(*name)).map(|(_, kind)| *kind);
+        of_method.or_else(|| OWN_MAKERS.into_iter().find(|kind| *kind == maker.first))
+    };
+    let types: Vec<(usize, String)> =
+        makers(code)?.iter().filter_map(|maker| Some((maker.place, format!(": {}", kind(maker)?)))).collect();
+    let added: Vec<(usize, &str)> = types.iter().map(|(place, kind)| (*place, kind.as_str())).collect();
+    (!added.is_empty()).then(|| with(code, &added))
 }
 
 /// The cell with the types that the compiler names; nothing where it names none.
@@ -175,6 +205,24 @@ mod tests {
         assert_eq!(texts("let a = 1;", false), ["let a = 1;"]);
         assert_eq!(texts("f()?;", true), [format!("f(){FAIL}?;").as_str(), "f()?;"]);
         assert!(brings_forms("fn evcxr_display(&self) {}") && brings_forms("  :dep a = \"1\"") && !brings_forms("a"));
+    }
+
+    #[test]
+    fn a_type_is_guessed_by_what_makes_its_variable() {
+        for (code, expected) in [
+            ("let lab = Lab::open(\"a\")?;\nlab.list()?", "let lab: Lab = Lab::open(\"a\")?;\nlab.list()?"),
+            ("let mut answer = lab.sql(\"a\")?;", "let mut answer: Answer = lab.sql(\"a\")?;"),
+            ("let all = Lab::open(\"a\")?.list()?;", "let all: Answer = Lab::open(\"a\")?.list()?;"),
+            (
+                "let n = 1;\nlet plan = Plan::quick(\"a\").blocks(n);\nlet run = lab.run(&plan)?;",
+                "let n = 1;\nlet plan: Plan = Plan::quick(\"a\").blocks(n);\nlet run: Run = lab.run(&plan)?;",
+            ),
+        ] {
+            assert_eq!(guessed(code).as_deref(), Some(expected), "{code}");
+        }
+        for code in ["let a = 1;", "let a: u8 = lab.run(b)?;", "let a = { 1 };\nlet b = lab.run(c)?;", "lab.list()?"] {
+            assert_eq!(guessed(code), None, "{code}");
+        }
     }
 
     #[test]
