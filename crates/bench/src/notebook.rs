@@ -27,11 +27,12 @@ const LATER: u32 = 6;
 const COLUMNS: [(&str, &str); 3] =
     [("benchbook", "Rust (benchbook)"), ("lld", "the same, linked by rust-lld"), ("stock", "stock")];
 /// The kinds, as the script and a person call them, with the goal for the median in seconds.
-const CELLS: [(&str, &str, f64); 5] = [
+const CELLS: [(&str, &str, f64); 6] = [
     ("magic", "`%%sql` cell", 0.05),
     ("sql", "`lab.sql` cell", 0.35),
     ("chart", "table and chart, beside their work", 0.35),
     ("let", "new `let`", 0.35),
+    ("untyped", "new `let` of the library, without a type", 0.35),
     ("value", "plain value", 0.35),
 ];
 /// The same of completions.
@@ -271,6 +272,19 @@ fn equality(ready: &Ready, folder: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_kind_of_cell_has_a_text_that_is_timed() {
+        let (_, rest) = SCRIPT.split_once("\nLATER = {").expect("the texts");
+        let (texts, _) = rest.split_once("\n}").expect("their end");
+        let kind = |line: &'static str| line.strip_prefix("    \"")?.split('"').next();
+        let mut kinds: Vec<&str> = texts.lines().filter_map(kind).collect();
+        kinds.sort_unstable();
+        let mut known = CELLS.map(|(kind, ..)| kind);
+        known.sort_unstable();
+        assert_eq!(kinds, known);
+        assert!(texts.contains("let kept_NEW = lab.sql("), "a variable of the library has no type: {texts}");
+    }
 
     #[test]
     fn kernels_that_were_timed_have_a_column_each() {
