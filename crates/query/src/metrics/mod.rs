@@ -2,6 +2,7 @@
 //! trial (`values.sql`); values are paired by replicate, and judged by the text that judges times.
 
 mod by_metric;
+mod sought;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ use crate::noise::Noise;
 use crate::verdicts::{FACTS, judged, planned, view};
 
 pub(crate) use by_metric::{is_called, table_functions};
+pub(crate) use sought::sought_in_times;
 
 /// The metric of the views `pairs` and `verdicts`: the time of samples.
 pub const TIME: &str = "time";

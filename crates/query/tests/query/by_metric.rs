@@ -101,3 +101,38 @@ fn a_metric_that_is_none_is_named() {
         assert_eq!(empty.sql(&format!("SELECT * FROM {call}")).unwrap().rows(), 0, "{call}");
     }
 }
+
+#[test]
+fn another_metric_that_is_sought_among_times_is_told_where_it_is() {
+    let fixture = Fixture::new();
+    stepped(&fixture, "first", None);
+    let session = fixture.session();
+    for (function, _) in FUNCTIONS {
+        for asked in [
+            format!("SELECT * FROM {function} WHERE metric = 'step_time'"),
+            format!("SELECT * FROM {function} v WHERE v.baseline IS NOT NULL AND ('step_time' = v.metric)"),
+            format!("EXPLAIN SELECT * FROM {function} WHERE {function}.METRIC = 'step_time'"),
+            format!("SELECT count(*) FROM (SELECT * FROM {function} WHERE metric = 'step_time') t"),
+        ] {
+            let told = session.sql(&asked).unwrap_err().to_string();
+            let wanted = format!(
+                "`{function}` holds times, and no row of it is of the metric `step_time`: write {function}('step_time') \
+                 in its place"
+            );
+            assert_eq!(told, wanted, "{asked}");
+        }
+        let of_time = |condition: &str| one(&session, &format!("SELECT count(*) FROM {function} WHERE {condition}"));
+        assert!(of_time("metric = 'time'") > Some(0.0), "{function}");
+        assert_eq!(of_time("metric = 'time'"), of_time("metric = 'step_time' OR true"), "{function}");
+    }
+    // Another table is asked as before.
+    for sql in [
+        "SELECT count(*) FROM metric_verdicts WHERE metric = 'step_time'",
+        "SELECT count(*) FROM verdicts('step_time') WHERE metric = 'step_time'",
+        "WITH verdicts AS (SELECT * FROM metric_verdicts) SELECT count(*) FROM verdicts WHERE metric = 'step_time'",
+        "SELECT count(*) FROM verdicts v JOIN metric_verdicts m ON m.candidate = v.candidate \
+         WHERE m.metric = 'step_time'",
+    ] {
+        assert_eq!(one(&session, sql), Some(2.0), "{sql}");
+    }
+}
