@@ -258,3 +258,12 @@ fn a_worker_that_cannot_be_had_is_named_before_anything_is_measured() {
     with(&[&nan, &nan], &["--worker nan is given twice"]);
     assert!(!bench.store().exists(), "nothing was recorded");
 }
+
+#[test]
+fn a_worker_whose_parameter_has_the_name_of_a_column_is_refused() {
+    let Some(line) = script("wrong_worker.py") else { return };
+    let (bench, worker) = (Bench::new(), format!("numpy={line} names-a-column"));
+    let parts = ["the worker `numpy`", "`pages` has a parameter `block`, and a column of `results` has that name"];
+    bench.fails(&["run", "matmul", "--set", "m=16", "--quick", "--worker", &worker], 4, &parts);
+    assert!(!bench.store().exists(), "nothing was recorded");
+}

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use benchbook_core::message::{Ask, Description, DeviceInfo, InputsFrom, MemoryFrom, Others, ParamInfo, Say};
-use benchbook_core::{Case, DType, Params, RESERVED, counted, unknown};
+use benchbook_core::message::{Ask, Description, DeviceInfo, InputsFrom, MemoryFrom, Others, Say};
+use benchbook_core::{Case, DType, Params, counted, unknown};
 use serde_json::json;
 
 use self::walk::{Chosen, SEED, Step, Stop, Walk, fault, told, wrong};
@@ -17,7 +17,7 @@ use crate::executor::{Executor, Offers, passes};
 use crate::link::Link;
 use crate::quiet::wait_for_rest;
 use crate::references::References;
-use crate::run::beside::Foreign;
+use crate::run::beside::{Foreign, named_as_a_column};
 use crate::{Error, Result, clock, worker_env};
 
 /// The dtypes that a worker is asked for, until it takes one.
@@ -140,14 +140,8 @@ impl Walk {
                 ));
             }
         }
-        let of_column = |param: &&ParamInfo| RESERVED.contains(&param.name.as_str());
-        for workload in &known.workloads {
-            if let Some(ParamInfo { name, .. }) = workload.params.iter().find(of_column) {
-                return wrong(format!(
-                    "its workload `{}` has a parameter `{name}`, and a column of `results` has that name",
-                    workload.name
-                ));
-            }
+        if let Some(words) = named_as_a_column(&known.workloads) {
+            return wrong(words);
         }
         let chosen = self.choose(&known)?;
         self.chosen = Some(chosen);

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use benchbook_core::Params;
-use benchbook_core::message::Description;
+use benchbook_core::message::{Description, WorkloadInfo};
+use benchbook_core::{Params, RESERVED};
 
 use crate::executor::{Cases, Offers};
 use crate::process::{Fresh, Pipe};
@@ -70,11 +70,15 @@ impl Foreign {
     /// Starts it, and adds what it offers to what is `known`.
     ///
     /// # Errors
-    /// As of [`Foreign::start`], and where it has a device or a workload of a name that another worker has.
+    /// As of [`Foreign::start`], and where it has a device or a workload of a name that another worker has, or a parameter of
+    /// the name of a column.
     pub fn join(&self, known: &mut Description, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Joined> {
         let mut asked = self.start(threads, None, interrupted)?;
         let Description { workloads, implementations, devices, build, thread_pools } =
             asked.describe().map_err(|error| self.cannot(error))?;
+        if let Some(words) = named_as_a_column(&workloads) {
+            return Err(self.wrong(words));
+        }
         let joined = Joined {
             foreign: self.clone(),
             devices: devices.iter().map(|device| device.name.clone()).collect(),
@@ -115,6 +119,14 @@ impl Foreign {
     fn wrong(&self, reason: String) -> Error {
         Error::Foreign { name: self.name.clone(), command: self.command.clone(), reason }
     }
+}
+
+/// What is wrong with the first parameter that has the name of a column of `results`, in a sentence about who declares it.
+pub(crate) fn named_as_a_column(workloads: &[WorkloadInfo]) -> Option<String> {
+    workloads.iter().find_map(|WorkloadInfo { name: workload, params, .. }| {
+        let name = params.iter().map(|param| param.name.as_str()).find(|name| RESERVED.contains(name))?;
+        Some(format!("its workload `{workload}` has a parameter `{name}`, and a column of `results` has that name"))
+    })
 }
 
 impl Joined {
