@@ -1,8 +1,9 @@
 //! Who may use whom: the table of the design, and no other edge; who is linked with burn and libtorch, and who must do
 //! without.
 
-use crate::sources::{cargo, none};
+use crate::sources::{cargo, none, root};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
 const EDGES: [(&str, &[&str]); 29] = [
@@ -208,6 +209,38 @@ fn a_planted_edge_is_found() {
         planted.uses.push(used.to_owned());
         assert!(breaches(&packages).iter().any(|breach| breach.contains(part)), "{name} -> {used}");
     }
+}
+
+/// Whose code right answers are computed by, and what says that they were computed by other code.
+const ANSWERS: &str = "benchbook-workloads";
+const DIGEST: &str = "crates/workloads/build.rs";
+
+/// Crates that problems may use and whose code is no part of the digest of their right answers: what is kept of these between
+/// runs would outlive it.
+fn undigested(script: &str, edges: &[(&'static str, &'static [&'static str])]) -> Vec<String> {
+    let (mut open, mut all) = (vec![ANSWERS], BTreeSet::new());
+    while let Some(name) = open.pop() {
+        if all.insert(name) {
+            open.extend(edges.iter().filter(|(known, _)| *known == name).flat_map(|(_, uses)| uses.iter().copied()));
+        }
+    }
+    let folder = |name: &str| match name {
+        ANSWERS => "\"src\"".to_owned(),
+        other => format!("\"../{}/src\"", other.trim_start_matches("benchbook-")),
+    };
+    let absent = all.into_iter().filter(|&name| !script.contains(&folder(name)));
+    absent.map(|name| format!("{DIGEST} leaves {name} out")).collect()
+}
+
+#[test]
+fn right_answers_are_kept_under_all_code_that_computes_them() {
+    let script = std::fs::read_to_string(root().join(DIGEST)).expect("a readable file");
+    none(&undigested(&script, &EDGES));
+    let edge: (&str, &[&str]) = (ANSWERS, &["benchbook-stats"]);
+    let planted = [&EDGES[..], &[edge]].concat();
+    assert_eq!(undigested(&script, &planted), ["crates/workloads/build.rs leaves benchbook-stats out"]);
+    let own = script.replace("\"src\"", "\"elsewhere\"");
+    assert_eq!(undigested(&own, &EDGES), ["crates/workloads/build.rs leaves benchbook-workloads out"]);
 }
 
 #[test]
