@@ -17,7 +17,7 @@ use crate::allocations::{Allocated, allocated};
 use crate::caught::{Caught, panic_text};
 use crate::clock;
 use crate::frame::Arrays;
-use crate::references::{digest_of, facts_of, inputs_of, numbers, rows_of, told};
+use crate::references::{digest_of, facts_of, inputs_of, numbers, rows_of, told, with_others};
 use crate::resolve::resolve;
 use crate::resource::MemoryWatch;
 use crate::steps::Room;
@@ -83,7 +83,7 @@ struct Live {
     asked: Prepare,
     /// Names of the inputs whose rows can be overwritten.
     writable: Vec<String>,
-    /// The inputs of an approximation, until it is asked what is right of it, or called.
+    /// The inputs of an approximation, until it was asked what is right of it and of others, or is called.
     inputs: Option<Inputs>,
     /// Where the steps of its loop are set down, if it is one.
     room: Option<Room>,
@@ -263,12 +263,16 @@ impl Worker {
         if !implementation.approximates() {
             return Ok((Say::None, Arrays::new()));
         }
-        let others = (seed != asked.seed).then(|| Others { seed, inputs: writable.clone() });
-        let inputs = match (&others, held) {
-            (None, Some(inputs)) => inputs,
-            (others, _) => inputs_of(posed.as_ref(), asked.seed, others.as_ref()),
-        };
+        let mut inputs = held.unwrap_or_else(|| posed.inputs(asked.seed));
+        let is_own = seed == asked.seed;
+        if !is_own {
+            inputs = with_others(posed.as_ref(), inputs, &Others { seed, inputs: writable.clone() });
+        }
         let answer = implementation.approximation(&asked.params, &inputs, asked.seed);
+        if is_own && let Some(live) = self.live.get_mut(&trial) {
+            // What is right with other inputs is asked next: most of them are these.
+            live.inputs = Some(inputs);
+        }
         Ok(answer.map_or_else(|| (Say::None, Arrays::new()), |answer| answers(&answer)))
     }
 

@@ -240,6 +240,11 @@ impl Driver {
         let live = if right {
             let writable = as_known(writable, self.references.borrow().rows(&posed), facts.input_bytes)?;
             let changing = Changing::new(writable, trial.input_seed)?;
+            if approximates && !trial.sent && !changing.names().is_empty() {
+                // Its worker has the inputs at hand, most of which stay as they are.
+                let others = last_inputs(trial, &changing);
+                self.approximation(trial, Some(&others), &[], &reference, deadline)?;
+            }
             let (trial, task) = (trial.clone(), facts.task);
             let mut live =
                 Live { trial, changing, watch, iterations: 1, reference, approximates, allowed, otherwise, task };
@@ -317,8 +322,8 @@ impl Driver {
     fn finished(&mut self, live: Live, deadline: Deadline) -> Result<Finished> {
         let Live { trial: of, changing, mut reference, approximates, mut allowed, otherwise, .. } = live;
         let posed = Question { otherwise, ..question(&of) };
-        let (trial, seed) = (of.trial, !of.input_seed);
-        let others = Others { seed, inputs: changing.names() };
+        let others = last_inputs(&of, &changing);
+        let (trial, seed) = (of.trial, others.seed);
         let inputs = if others.inputs.is_empty() { None } else { self.sent(&of, seed, deadline)? };
         let mut arrays = named(inputs.as_ref());
         arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
@@ -441,6 +446,11 @@ pub(crate) fn own_processes(link: &dyn Link, mut processes: Vec<u32>) -> Vec<u32
     processes.truncate(MOST_PROCESSES);
     processes.retain(|id| *id != caller && link.has_started(*id));
     processes
+}
+
+/// The inputs that a trial is checked on last, on which it is never timed.
+fn last_inputs(trial: &Trial, changing: &Changing) -> Others {
+    Others { seed: !trial.input_seed, inputs: changing.names() }
 }
 
 pub(crate) fn question(trial: &Trial) -> Question<'_> {

@@ -391,8 +391,15 @@ fn size_of(reference: &Reference) -> usize {
 
 /// The inputs of a seed, but for those of another.
 pub(crate) fn inputs_of(posed: &dyn Posed, seed: u64, others: Option<&Others>) -> Inputs {
-    let mut inputs = posed.inputs(seed);
-    let Some(others) = others else { return inputs };
+    let inputs = posed.inputs(seed);
+    match others {
+        Some(others) => with_others(posed, inputs, others),
+        None => inputs,
+    }
+}
+
+/// The same inputs, but for those of another seed.
+pub(crate) fn with_others(posed: &dyn Posed, mut inputs: Inputs, others: &Others) -> Inputs {
     let mut of_others = posed.some_inputs(others.seed, &others.inputs);
     for name in &others.inputs {
         if let Some(array) = of_others.remove(name) {

@@ -187,3 +187,21 @@ fn what_cannot_be_says_whether_it_is_the_technique_or_the_model() {
     let looks = ForcedDecodingParams { model: "qwen3-vl-2b".into(), architecture: other, ..params() };
     assert!(refused(&looks, "int8").starts_with("does not fit"), "its text part is asked for");
 }
+
+#[test]
+fn two_texts_in_turn_have_the_answers_that_each_has_alone() {
+    let params = params();
+    let inputs = ForcedDecoding::inputs(&params, 3);
+    let mut other = inputs.clone();
+    other.insert("prompt", params.sizes().prompt(params.text(), 4));
+    for name in ["int8", "channels-25"] {
+        let right = |inputs: &Inputs| {
+            let answer = ForcedDecoding::right(technique::named(name).unwrap(), &params, inputs, 3).unwrap();
+            answer.answers.into_iter().next().unwrap().values
+        };
+        let (first, second) = (right(&inputs), right(&other));
+        assert_ne!(first, second, "{name}");
+        assert_eq!([right(&other), right(&inputs)], [second, first.clone()], "{name}");
+        assert_ne!(right(&ForcedDecoding::inputs(&params, 5)), first, "other weights");
+    }
+}
