@@ -8,6 +8,7 @@ use benchbook_workloads::decoding::{ForcedDecoding, Generate, SMOLLM2, Sizes};
 
 use crate::error::Result;
 use crate::forced::Share;
+use crate::parts::{TOGETHER, together};
 
 /// The workload in which techniques stand beside models as they are.
 pub const WORKLOAD: &str = ForcedDecoding::NAME;
@@ -92,6 +93,8 @@ pub struct ModelCase {
     pub is_here: bool,
     /// Whether its weights are real ones.
     pub is_real: bool,
+    /// Techniques of a run beside it.
+    pub together: usize,
     /// The digest of these, where they are here.
     pub digest: Option<String>,
     /// What of the model it is.
@@ -114,10 +117,11 @@ impl ModelCase {
             let note = format!("{}; its real weights take {whole_bytes} bytes, and do not fit", seeded.note);
             return Ok(vec![Self { note, ..seeded }]);
         }
-        let mut real: Vec<Self> = asked().map(|real| real.case(quick)).collect();
+        let together = together(whole_bytes, room_bytes);
+        let mut real: Vec<Self> = asked().map(|real| Self { together, ..real.case(quick) }).collect();
         // It takes as long as a run of all others.
         if !quick {
-            real.extend(asked().find_map(Real::generated));
+            real.extend(asked().find_map(Real::generated).map(|case| Self { together, ..case }));
         }
         let seeded = Some(seeded).filter(|case| case.is_here || real.is_empty());
         Ok(seeded.into_iter().chain(real).collect())
@@ -175,9 +179,10 @@ impl ModelCase {
         } else {
             "not here, every cell says why".to_owned()
         };
+        let together = together(model.with_layers(layers).parameters.saturating_mul(BYTES), room_bytes);
         let (model, name, params) = (name.to_owned(), Some(label), axes(params));
         let (workload, plain, is_real) = (WORKLOAD, "plain", false);
-        Ok(Self { model, workload, plain, name, params, is_here, is_real, digest: None, note })
+        Ok(Self { model, workload, plain, name, params, is_here, is_real, together, digest: None, note })
     }
 }
 
@@ -224,6 +229,7 @@ impl Real {
             params: axes(params),
             is_here,
             is_real: true,
+            together: TOGETHER,
             digest,
             note,
         }

@@ -10,13 +10,29 @@ use benchbook_models::technique::{self, Technique};
 
 use crate::cases::ModelCase;
 
-/// Techniques of a run: all of its processes hold a model at a time, and a run that is ended loses no more.
+/// Techniques of a run at least: all of its processes hold a model at a time, and a run that is ended loses no more.
 pub const TOGETHER: usize = 4;
 
-/// Copies of a model that a run holds at its highest: in each process of a technique the weights as they are drawn, the model as it
-/// is and the one that was made of it, in that of the model as it is the first two, and here three for right answers. A process that
-/// measures keeps what it has freed.
-pub const HOLDERS: u64 = 3 * TOGETHER as u64 + 2 + 3;
+/// Techniques of a run at most, where there is room: the model as it is stands beside all of them once, and the first of the table
+/// are one for each optimization that people name.
+const MOST_TOGETHER: usize = 7;
+
+/// Copies of a model in a process of a technique: the weights as they are drawn, the model as it is and the one that was made of it. A
+/// process that measures keeps what it has freed.
+const COPIES: u64 = 3;
+
+/// Copies that there are besides: the first two in the process of the model as it is, and here three for right answers.
+const OTHERS: u64 = 2 + 3;
+
+/// Copies of a model that a run with the fewest techniques holds at its highest.
+pub const HOLDERS: u64 = COPIES * TOGETHER as u64 + OTHERS;
+
+/// Techniques of a run whose model takes so many bytes, where a run with the fewest has `room_bytes` for each copy.
+pub fn together(bytes: u64, room_bytes: u64) -> usize {
+    let copies = room_bytes.saturating_mul(HOLDERS) / bytes.max(1);
+    let most = copies.saturating_sub(OTHERS) / COPIES;
+    usize::try_from(most).unwrap_or(usize::MAX).clamp(TOGETHER, MOST_TOGETHER)
+}
 
 /// Nanoseconds without which no run is begun: it would measure nothing.
 const LEAST_NS: i64 = 20_000_000_000;
@@ -59,7 +75,7 @@ impl<'a> Missing<'a> {
             let is_missing = |technique: &&Technique| !held.contains(&(name.clone(), technique.name.to_owned()));
             let missing: Vec<&'static Technique> = techniques.iter().copied().filter(is_missing).collect();
             // Of a model that is not here, all say so at once.
-            let together = if case.is_here { TOGETHER } else { technique::ALL.len() };
+            let together = if case.is_here { case.together } else { technique::ALL.len() };
             let some = missing.chunks(together).map(|some| Part { case, techniques: some.to_vec() });
             parts.extend(some.enumerate());
         }
@@ -137,7 +153,7 @@ mod tests {
         let parts = Missing::of(&cases, &known, &BTreeSet::new()).parts;
         let told: Vec<(&str, &str)> =
             parts.iter().take(5).map(|part| (part.case.model.as_str(), part.techniques[0].name)).collect();
-        let [first, second] = [technique::ALL[0].name, technique::ALL[TOGETHER].name];
+        let [first, second] = [technique::ALL[0].name, technique::ALL[MOST_TOGETHER].name];
         let wanted = [
             ("bert-base", first),
             ("smollm2-135m", first),
@@ -146,6 +162,14 @@ mod tests {
             ("qwen3-vl-2b", second),
         ];
         assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn as_many_techniques_stand_beside_a_model_as_there_is_room_for() {
+        assert_eq!(HOLDERS, 17);
+        // Room for 17 copies of 100 bytes, which are four techniques; 20 copies are five.
+        let of = [99, 100, 85, 84, 1, 0, 1000].map(|bytes| together(bytes, 100));
+        assert_eq!(of, [4, 4, 5, 5, MOST_TOGETHER, MOST_TOGETHER, 4]);
     }
 
     #[test]
