@@ -45,7 +45,7 @@ pub struct Figure {
     pub value: f64,
     /// The bounds of its interval at [`LEVEL`], in its unit; none of too few items, or where these do not vary.
     pub bounds: Option<(f64, f64)>,
-    /// The unit: `nats`, `share`, `points`, `ratio`.
+    /// The unit: `nats`, `share`, `points`, `ratio`, `count`.
     pub unit: &'static str,
     /// Over how many items it is.
     pub items: usize,

@@ -21,6 +21,20 @@ pub fn cosine(a: &[f32], b: &[f32]) -> Result<f64> {
     }
 }
 
+/// How far embeddings of the same items by two models go the same way, in [-1, 1]: the mean of their cosines, by the name
+/// `cosine_to_f32` where the first is a model in `f32`.
+///
+/// # Errors
+/// There is no item, there are more of one side, or one has no direction.
+pub fn mean_cosine(baseline: &[Vec<f32>], candidate: &[Vec<f32>], of: Of<'_>) -> Result<Figure> {
+    if baseline.len() != candidate.len() {
+        return Err(Error::Unequal { what: "embeddings", left: baseline.len(), right: candidate.len() });
+    }
+    let cosines = baseline.iter().zip(candidate).map(|(a, b)| cosine(a, b)).collect::<Result<Vec<f64>>>()?;
+    let mean = |items: &[usize]| Ok(items.iter().map(|item| cosines[*item]).sum::<f64>() / items.len() as f64);
+    Figure::of_items("cosine_to_f32", "ratio", cosines.len(), of, mean)
+}
+
 /// Pearson's and Spearman's correlation of the cosines of `embeddings` with what people say, each with a bootstrap
 /// interval over documents: pairs that share a document are not independent, so pairs are never drawn by themselves.
 ///
@@ -81,6 +95,22 @@ mod tests {
             assert!(figure.value < 0.999 && low < figure.value && figure.value <= high && high <= 1.0, "{figure}");
             assert_eq!((figure.items, figure.item), (12, "document"));
         }
+    }
+
+    #[test]
+    fn how_far_two_models_go_the_same_way_has_its_items_and_an_interval() {
+        let of = Of { data: "made", item: "text" };
+        let along = vec![vec![1.0, 0.0]; 4];
+        // Cosines of 1, 0.6, 0.8 and 0.
+        let other = [vec![2.0, 0.0], vec![3.0, 4.0], vec![4.0, 3.0], vec![0.0, 5.0]];
+        let figure = mean_cosine(&along, &other, of).expect("directions");
+        let (low, high) = figure.bounds.expect("they vary");
+        assert!((figure.value - 0.6).abs() < 1e-12 && low < 0.6 && 0.6 < high && high <= 1.0, "{figure}");
+        assert_eq!((figure.name, figure.items, figure.item), ("cosine_to_f32", 4, "text"));
+        let same = mean_cosine(&along, &along, of).expect("directions");
+        assert_eq!((same.value, same.bounds), (1.0, None));
+        assert!(matches!(mean_cosine(&along, &other[1..], of), Err(Error::Unequal { left: 4, right: 3, .. })));
+        assert!(matches!(mean_cosine(&[], &[], of), Err(Error::Empty("text"))));
     }
 
     #[test]

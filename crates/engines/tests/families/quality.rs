@@ -49,6 +49,9 @@ fn a_seeded_model_has_no_figure_that_a_verdict_knows() {
     assert!(0.0 < far && far <= near && near <= 1.0, "{near} {far}");
 }
 
+/// What is told of how far directions of several items turn away.
+const OF_ITEMS: [&str; 4] = ["cosine_to_f32", "cosine_to_f32_items", "cosine_to_f32_low", "cosine_to_f32_high"];
+
 #[test]
 fn directions_by_rounded_matrices_turn_away_and_a_seeded_model_has_no_other_figure() {
     let of_row = |row: usize| of(&EmbeddingQuality, &embedding::ROWS[row], &Params::default());
@@ -56,7 +59,9 @@ fn directions_by_rounded_matrices_turn_away_and_a_seeded_model_has_no_other_figu
     assert_eq!(names(&of_row(0)), ["weight_bytes"]);
     let [eight, four] = [1, 2].map(|row| {
         let metrics = of_row(row);
-        assert_eq!(names(&metrics), ["weight_bytes", "sparsity", "capacity_kept", "cosine_to_f32"]);
+        let (own, of_items) = (["weight_bytes", "sparsity", "capacity_kept"], OF_ITEMS);
+        assert_eq!(names(&metrics), [&own[..], &of_items].concat());
+        assert_eq!(value(&metrics, "cosine_to_f32_items"), Some(26.0), "texts");
         value(&metrics, "cosine_to_f32").unwrap()
     });
     assert!(0.5 < four && four < eight && eight < 1.0, "{four} {eight}");
@@ -162,7 +167,9 @@ fn a_seeded_whisper_tells_how_far_its_encoder_is_from_itself_alone() {
     let plain = of(&SpeechQuality, &speech::ENCODER, &params);
     assert_eq!(names(&plain), ["weight_bytes"]);
     let eight = of_sound("int8", &params);
-    assert_eq!(names(&eight), ["weight_bytes", "sparsity", "capacity_kept", "positions_kept", "cosine_to_f32"]);
+    let own = ["weight_bytes", "sparsity", "capacity_kept", "positions_kept"];
+    assert_eq!(names(&eight), [&own[..], &OF_ITEMS].concat());
+    assert_eq!(value(&eight, "cosine_to_f32_items"), Some(2.0), "sounds");
     assert!(value(&eight, "weight_bytes") < value(&plain, "weight_bytes"));
     let told = |name: &str, metric: &str| value(&of_sound(name, &params), metric).unwrap();
     // The last third of each drawn sound is silence; a tenth of 24 positions and of 22 become one with others.
@@ -235,6 +242,7 @@ fn smollm2_foretells_real_text_and_loses_a_little_by_four_bits() {
     assert!((10.0..1_000.0).contains(&perplexity), "{perplexity}");
     assert!((0.9..2.0).contains(&ratio) && (0.001..1.0).contains(&divergence), "{ratio} {divergence}");
     assert!(value(&metrics, "greedy_parts_at").is_some());
+    assert_eq!(value(&metrics, "greedy_parts_at_items"), Some(6.0), "beginnings");
 }
 
 #[test]

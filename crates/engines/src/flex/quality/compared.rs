@@ -2,10 +2,10 @@
 
 use benchbook_core::Metric;
 use benchbook_models::{Decoder, MOST_STEP, Session};
-use benchbook_quality::{Error, PIECES, logits};
+use benchbook_quality::{Error, Figure, Of, PIECES, logits};
 
 /// Pieces whose beginnings are gone on with greedily, tokens of such a beginning at most, and tokens that are made.
-const BEGINNINGS: usize = 2;
+const BEGINNINGS: usize = 6;
 const BEGINNING: usize = 16;
 const MADE: usize = 32;
 
@@ -81,15 +81,17 @@ impl Beside {
 
 /// After how many tokens greedy generation by two decoders parts, on average over some beginnings; as many as are made, where it
 /// does not.
-pub fn parts_at(decoders: [&Decoder; 2], ids: &[i32]) -> Result<Metric, Reason> {
+pub fn parts_at(decoders: [&Decoder; 2], ids: &[i32], data: &str) -> Result<Figure, Reason> {
     let length = ids.len() / PIECES;
-    let mut sum = 0;
+    let mut parted = Vec::with_capacity(BEGINNINGS);
     for piece in ids.chunks_exact(length).take(BEGINNINGS) {
         let beginning = &piece[..BEGINNING.min(length)];
         let [baseline, candidate] = decoders.map(|decoder| generated(decoder, beginning));
-        sum += logits::diverges_at(&baseline?, &candidate?).unwrap_or(MADE);
+        parted.push(logits::diverges_at(&baseline?, &candidate?).unwrap_or(MADE) as f64);
     }
-    Ok(Metric::measured("greedy_parts_at", sum as f64 / BEGINNINGS as f64, "count"))
+    let mean = |items: &[usize]| Ok(items.iter().map(|item| parted[*item]).sum::<f64>() / items.len() as f64);
+    let of = Of { data, item: "beginning" };
+    Figure::of_items("greedy_parts_at", "count", parted.len(), of, mean).map_err(|error| error.to_string())
 }
 
 fn generated(decoder: &Decoder, beginning: &[i32]) -> Result<Vec<u32>, Reason> {
@@ -106,4 +108,26 @@ fn generated(decoder: &Decoder, beginning: &[i32]) -> Result<Vec<u32>, Reason> {
         made.push(best as u32);
     }
     Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use benchbook_models::weights::{Seeded, Source};
+
+    use super::super::chosen::{Chosen, Which};
+    use super::*;
+
+    #[test]
+    fn where_generation_parts_says_over_how_many_beginnings() {
+        let Chosen { model, source } = Which::Seeded.chosen().unwrap();
+        let load = |source: &dyn Source| Decoder::load(&model, source, 64).unwrap();
+        let [one, other] = [load(source.as_ref()), load(&Seeded { seed: 20 })];
+        let ids = Which::Seeded.ids(BEGINNING + 1, 3).unwrap();
+        let same = parts_at([&one, &one], &ids, "drawn tokens").unwrap();
+        assert_eq!((same.value, same.items, same.bounds), (MADE as f64, BEGINNINGS, None));
+        let parted = parts_at([&one, &other], &ids, "drawn tokens").unwrap();
+        assert!(parted.value < MADE as f64, "{parted}");
+        let names: Vec<String> = parted.metrics().into_iter().map(|metric| metric.name).collect();
+        assert_eq!(names[..2], ["greedy_parts_at", "greedy_parts_at_items"]);
+    }
 }

@@ -2,8 +2,8 @@
 
 use benchbook_core::{Array, Inputs, Loop, Looping, Metric, Result, Setting, Step, Subject};
 use benchbook_models::{Encoder, Forms};
-use benchbook_quality::similarity::cosine;
-use benchbook_quality::{PIECES, pieces};
+use benchbook_quality::similarity::mean_cosine;
+use benchbook_quality::{Of, PIECES, pieces};
 
 use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
 use super::labelled::{Judged, Labelled, means, nearer};
@@ -44,11 +44,9 @@ pub fn prepare(
     if let Some(plain) = &plain {
         let (all, model) = (plain.encoder.held().numbers, params.described().map_err(wrong)?);
         metrics.extend(kept([held.numbers, all], (model.counted_parameters() as usize).saturating_sub(all)));
-        let cosines = plain.directions.iter().zip(&own.directions).map(|(a, b)| cosine(a, b));
-        let cosines =
-            cosines.collect::<benchbook_quality::Result<Vec<f64>>>().map_err(|error| wrong(error.to_string()))?;
-        let mean = cosines.iter().sum::<f64>() / cosines.len() as f64;
-        metrics.push(Metric::measured("cosine_to_f32", mean, "ratio"));
+        let of = Of { data: labelled.judged.data(), item: "text" };
+        let figure = mean_cosine(&plain.directions, &own.directions, of);
+        metrics.extend(figure.map_err(|error| wrong(error.to_string()))?.metrics());
     }
     let baseline = plain.as_ref().map(|plain| plain.found.as_slice());
     let figures = labelled.judged.figures(&own.directions, &own.found, baseline);

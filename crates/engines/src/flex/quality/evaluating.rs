@@ -2,7 +2,7 @@
 
 use benchbook_core::{Array, Inputs, Loop, Looping, Metric, Result, Setting, Step, Subject};
 use benchbook_models::{Decoder, Form, MOST_STEP, Plan, Session};
-use benchbook_quality::{PIECES, logits};
+use benchbook_quality::{Figure, PIECES, logits};
 
 use super::chosen::{Chosen, Which};
 use super::compared::{beside, parts_at, steps};
@@ -39,8 +39,9 @@ pub fn prepare(
     let plain = if form == Form::Plain { None } else { Some(load(Form::Plain)?) };
     let mut metrics = vec![weight_bytes(decoder.matrix_bytes())];
     if params.which() != Which::Seeded {
-        let parts = plain.as_ref().map(|plain| parts_at([plain, &decoder], inputs.get("ids").of()));
-        metrics.extend(parts.transpose().map_err(wrong)?);
+        let (ids, data) = (inputs.get("ids").of::<i32>(), params.which().data());
+        let parts = plain.as_ref().map(|plain| parts_at([plain, &decoder], ids, data));
+        metrics.extend(parts.transpose().map_err(wrong)?.iter().flat_map(Figure::metrics));
     }
     Loaded { decoder, plain, metrics }.subject(name, setting, params, inputs)
 }

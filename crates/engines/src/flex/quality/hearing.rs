@@ -4,7 +4,7 @@ use benchbook_core::{Array, Inputs, Loop, Looping, Metric, Result, Setting, Step
 use benchbook_models::technique::Technique;
 use benchbook_models::{AudioEncoder, AudioRoom, Speech, pooled};
 use benchbook_quality::data::Utterance;
-use benchbook_quality::similarity::cosine;
+use benchbook_quality::similarity::mean_cosine;
 use benchbook_quality::written::Written;
 use benchbook_quality::{Figure, Of};
 
@@ -133,9 +133,7 @@ pub fn prepare(
         let (all, model) = (plain.encoder().held().numbers, params.described().map_err(wrong)?);
         metrics.extend(kept([held.numbers, all], (model.counted_parameters() as usize).saturating_sub(all)));
         metrics.push(Metric::measured("positions_kept", heard.left as f64 / beside.left as f64, "share"));
-        let cosines = beside.directions.iter().zip(&heard.directions).map(|(plain, own)| cosine(plain, own));
-        let cosines = cosines.collect::<benchbook_quality::Result<Vec<f64>>>().map_err(said)?;
-        metrics.push(Metric::measured("cosine_to_f32", cosines.iter().sum::<f64>() / cosines.len() as f64, "ratio"));
+        metrics.extend(mean_cosine(&beside.directions, &heard.directions, of).map_err(said)?.metrics());
         if !params.is_seeded() {
             let [plain, own] = [&beside, &heard].map(|heard| heard.compared(&sounds));
             let figures = plain.and_then(|plain| own?.beside(&plain, of)).map_err(said)?;
