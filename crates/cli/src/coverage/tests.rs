@@ -39,7 +39,7 @@ const PARAMETERS: [(&str, &str); 11] = [
     ("selective-scan", "extreme seq=1048576 seq=128 seq=2048 seq=2097152 seq=32768"),
     ("speech-quality", "model=whisper-base"),
     ("text-encoder", "batch=1 batch=1024 batch=32 weights=minilm-l6"),
-    ("text-quality", "model=smollm2-135m"),
+    ("text-quality", "model=smollm2-135m texts=human-eval"),
     ("text-training", "text=brown"),
 ];
 const PRESETS: [&str; 3] = ["batched-decoding batch", "generate chat", "prefill document"];

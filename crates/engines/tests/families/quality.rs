@@ -246,6 +246,22 @@ fn smollm2_foretells_real_text_and_loses_a_little_by_four_bits() {
 }
 
 #[test]
+fn code_is_a_text_of_its_own_and_the_label_says_so() {
+    let named = |params: &Params| TextQuality.case(params.clone()).unwrap().name;
+    let brown = Params::default().with("model", "smollm2-135m".into()).with("tokens", 12.into());
+    assert_eq!(named(&brown), "smollm2-135m 24×12", "as before there was another text");
+    let code = brown.with("texts", "human-eval".into());
+    assert_eq!(named(&code), "smollm2-135m human-eval 24×12");
+    assert!(TextQuality.case(Params::default().with("texts", "tweets".into())).is_err());
+    let Some(params) = real(&ROWS[0], code) else { return };
+    let metrics = told(3, &params);
+    let [perplexity, ratio, items] =
+        ["perplexity", "perplexity_ratio", "perplexity_items"].map(|name| value(&metrics, name).unwrap());
+    assert_eq!(items, 24.0 * 12.0);
+    assert!((1.0..1_000.0).contains(&perplexity) && (0.9..2.0).contains(&ratio), "{perplexity} {ratio}");
+}
+
+#[test]
 fn minilm_tells_films_that_were_liked_from_others() {
     let params = Params::default().with("model", "minilm-l6".into()).with("texts", "sentiment".into());
     let Some(params) = real(&embedding::ROWS[0], params) else { return };

@@ -1,11 +1,11 @@
-//! Which model, its weights, and the text that it foretells.
-
-use std::sync::OnceLock;
+//! Which model, its weights, and the tokens that it foretells.
 
 use benchbook_core::Array;
 use benchbook_models::weights::{Seeded, Source};
 use benchbook_models::{Description, named, real};
-use benchbook_quality::{PIECES, data};
+use benchbook_quality::PIECES;
+
+use super::corpus::Corpus;
 
 /// A model and who gives its weights.
 pub struct Chosen {
@@ -56,11 +56,11 @@ impl Which {
         if name == SMOLLM2 { Self::Smollm2 } else { Self::Seeded }
     }
 
-    /// What its figures are of.
-    pub fn data(self) -> &'static str {
+    /// What its figures on a text are of; a seeded model foretells drawn tokens, whatever the text.
+    pub fn data(self, corpus: Corpus) -> &'static str {
         match self {
             Self::Seeded => "drawn tokens",
-            Self::Smollm2 => "brown, every twentieth document from its beginning",
+            Self::Smollm2 => corpus.data(),
         }
     }
 
@@ -93,53 +93,30 @@ impl Which {
         Ok(Chosen { model: self.described()?, source })
     }
 
-    /// Why it cannot be had here.
+    /// Why it cannot be had here, with this text.
     ///
     /// # Errors
     /// Weights or text were not brought.
-    pub fn is_here(self) -> Result<(), String> {
+    pub fn is_here(self, corpus: Corpus) -> Result<(), String> {
         if self == Self::Seeded {
             return Ok(());
         }
         let weights = real::folder().ok_or("neither XDG_CACHE_HOME nor HOME names a folder")?;
         real::expect(&weights, SMOLLM2).map_err(|error| error.to_string())?;
-        documents().map(|_| ())
+        corpus.documents().map(|_| ())
     }
 
-    /// Tokens `[pieces, length]`.
+    /// Tokens `[pieces, length]`, of this text where they are not drawn.
     ///
     /// # Errors
     /// Weights or text were not brought, or a document is too short.
-    pub fn ids(self, length: usize, seed: u64) -> Result<Vec<i32>, String> {
+    pub fn ids(self, corpus: Corpus, length: usize, seed: u64) -> Result<Vec<i32>, String> {
         if self == Self::Seeded {
             let vocabulary = self.described()?.text.vocabulary;
             let drawn = Array::normal(vec![PIECES * length], seed, 1);
             // The lower bits of normal numbers are as good as uniform.
             return Ok(drawn.of::<f32>().iter().map(|one| (one.to_bits() as usize % vocabulary) as i32).collect());
         }
-        static ENCODED: OnceLock<Result<Vec<Vec<i32>>, String>> = OnceLock::new();
-        let pieces = ENCODED.get_or_init(encoded).as_ref().map_err(Clone::clone)?;
-        let mut ids = Vec::with_capacity(PIECES * length);
-        for piece in pieces {
-            let enough = piece.get(..length).ok_or_else(|| format!("a document has {} tokens", piece.len()))?;
-            ids.extend(enough);
-        }
-        Ok(ids)
+        corpus.ids(length)
     }
-}
-
-/// A document for each piece.
-fn documents() -> Result<Vec<String>, String> {
-    let folder = data::folder().ok_or("neither XDG_CACHE_HOME nor HOME names a folder")?;
-    let all = data::brown(&folder).map_err(|error| error.to_string())?;
-    let each = all.len() / PIECES;
-    Ok(all.into_iter().step_by(each.max(1)).take(PIECES).map(|document| document.text).collect())
-}
-
-/// Tokens of each document.
-fn encoded() -> Result<Vec<Vec<i32>>, String> {
-    let folder = real::folder().ok_or("neither XDG_CACHE_HOME nor HOME names a folder")?;
-    let (_, tokenizer) = real::smollm2(&folder).map_err(|error| error.to_string())?;
-    let of = |text: &String| tokenizer.encode(text).map_err(|error| error.to_string());
-    documents()?.iter().map(of).collect()
 }

@@ -115,6 +115,7 @@ mod tests {
     use benchbook_models::weights::{Seeded, Source};
 
     use super::super::chosen::{Chosen, Which};
+    use super::super::corpus::Corpus;
     use super::*;
 
     #[test]
@@ -122,7 +123,7 @@ mod tests {
         let Chosen { model, source } = Which::Seeded.chosen().unwrap();
         let load = |source: &dyn Source| Decoder::load(&model, source, 64).unwrap();
         let [one, other] = [load(source.as_ref()), load(&Seeded { seed: 20 })];
-        let ids = Which::Seeded.ids(BEGINNING + 1, 3).unwrap();
+        let ids = Which::Seeded.ids(Corpus::Brown, BEGINNING + 1, 3).unwrap();
         let same = parts_at([&one, &one], &ids, "drawn tokens").unwrap();
         assert_eq!((same.value, same.items, same.bounds), (MADE as f64, BEGINNINGS, None));
         let parted = parts_at([&one, &other], &ids, "drawn tokens").unwrap();

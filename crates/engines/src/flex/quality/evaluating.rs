@@ -39,7 +39,7 @@ pub fn prepare(
     let plain = if form == Form::Plain { None } else { Some(load(Form::Plain)?) };
     let mut metrics = vec![weight_bytes(decoder.matrix_bytes())];
     if params.which() != Which::Seeded {
-        let (ids, data) = (inputs.get("ids").of::<i32>(), params.which().data());
+        let (ids, data) = (inputs.get("ids").of::<i32>(), params.which().data(params.corpus()));
         let parts = plain.as_ref().map(|plain| parts_at([plain, &decoder], ids, data));
         metrics.extend(parts.transpose().map_err(wrong)?.iter().flat_map(Figure::metrics));
     }
@@ -69,6 +69,10 @@ impl Loaded {
         let Self { mut decoder, plain, mut metrics } = self;
         let wrong = |reason: String| failed(name, &setting.device, &reason);
         let (which, ids) = (params.which(), inputs.get("ids").of::<i32>().to_vec());
+        if which != Which::Seeded {
+            // Of a text that is too short, what stands there is none of it.
+            params.ids(0).map_err(wrong)?;
+        }
         let found = match beside(&decoder, plain.as_ref(), &ids) {
             Ok(found) => found,
             Err(reason) => return Err(wrong(broken(&mut decoder, &ids[..params.tokens]).unwrap_or(reason))),
@@ -77,7 +81,7 @@ impl Loaded {
         if which == Which::Seeded {
             metrics.extend(found.seeded());
         } else {
-            metrics.extend(found.figures(which.data()).map_err(wrong)?);
+            metrics.extend(found.figures(which.data(params.corpus())).map_err(wrong)?);
         }
         let session = Session::new(&decoder, params.tokens, MOST_STEP).map_err(|error| wrong(error.to_string()))?;
         metrics.push(Metric::modelled("cache_bytes", session.cache_bytes() as f64, "bytes"));

@@ -5,6 +5,7 @@
 mod bert;
 mod chosen;
 mod compared;
+mod corpus;
 mod embedded;
 pub mod embedding;
 mod evaluating;
@@ -24,15 +25,17 @@ use benchbook_workloads::decoding::Otherwise;
 
 use crate::flex::row::fused_row;
 use chosen::{Chosen, Which};
+use corpus::Corpus;
 pub use techniques::{of_embeddings, of_sounds, of_text};
 
 /// A text, a piece of it a step, of which a model foretells each token from those before: the loss of each is an output.
 ///
 /// Input: `ids` `[pieces, tokens + 1]` of `i32`. The output is `[pieces · tokens, 1]`, in nats; what is checked are the first ones.
 /// A real model has real text, which is the same for every seed: a document of the Brown corpus for each piece, its words with spaces
-/// between them. Its figures, which say over how many tokens they are, are judged by pieces: `perplexity`, and of few bits, beside the
-/// model in `f32` on the same tokens, `perplexity_ratio`, `kl_divergence` and `top1_agreement`, and where greedy generation parts.
-/// A seeded model says nothing of quality: it has a divergence and an agreement that are called `seeded_`, and no verdict.
+/// between them, or some functions of HumanEval with the bodies that their authors wrote. Its figures, which say over how many tokens
+/// they are, are judged by pieces: `perplexity`, and of few bits, beside the model in `f32` on the same tokens, `perplexity_ratio`,
+/// `kl_divergence` and `top1_agreement`, and where greedy generation parts. A seeded model says nothing of quality: it has a divergence
+/// and an agreement that are called `seeded_`, and no verdict.
 pub struct TextQuality;
 
 benchbook_core::parameters! {
@@ -40,6 +43,8 @@ benchbook_core::parameters! {
     pub struct TextQualityParams {
         /// the model: seeded, which says nothing of quality, or one whose real weights were brought
         model: String = "seeded".to_owned(), Which::NAMES;
+        /// what is foretold: brown, or human-eval, which is code; of a seeded model, tokens are drawn
+        texts: String = "brown".to_owned(), Corpus::NAMES;
         /// tokens of a piece that are foretold
         tokens: usize = 32, 1..=1024;
     }
@@ -93,7 +98,19 @@ impl TextQualityParams {
 
     /// Whether its model and its text are here.
     fn is_here(&self) -> Support {
-        here(self.which().is_here())
+        here(self.which().is_here(self.corpus()))
+    }
+
+    fn corpus(&self) -> Corpus {
+        Corpus::of(&self.texts)
+    }
+
+    /// The tokens of a case.
+    ///
+    /// # Errors
+    /// Its model or its text are not here, or a piece of it has fewer.
+    fn ids(&self, seed: u64) -> Result<Vec<i32>, String> {
+        self.which().ids(self.corpus(), self.tokens + 1, seed)
     }
 }
 
@@ -114,6 +131,7 @@ impl Problem for TextQuality {
         vec![
             Preset { name: "quick", cases: vec![of(seeded, 16)] },
             Preset { name: "default", cases: vec![of(seeded, 32), of(real, 64)] },
+            Preset { name: "code", cases: vec![of(real, 64).with("texts", "human-eval".into())] },
         ]
     }
 
@@ -122,7 +140,9 @@ impl Problem for TextQuality {
     }
 
     fn label(params: &TextQualityParams) -> String {
-        format!("{} {PIECES}×{}", params.model, params.tokens)
+        // As it was while there was one text.
+        let text = if params.corpus() == Corpus::Brown { String::new() } else { format!("{} ", params.texts) };
+        format!("{} {text}{PIECES}×{}", params.model, params.tokens)
     }
 
     fn task(params: &TextQualityParams) -> Task {
@@ -131,7 +151,7 @@ impl Problem for TextQuality {
 
     fn inputs(params: &TextQualityParams, seed: u64) -> Inputs {
         // Of a model that is not here, nobody reads them.
-        let ids = params.which().ids(params.tokens + 1, seed).unwrap_or_else(|_| vec![0; PIECES * (params.tokens + 1)]);
+        let ids = params.ids(seed).unwrap_or_else(|_| vec![0; PIECES * (params.tokens + 1)]);
         Inputs::from([("ids", Array::new(vec![PIECES, params.tokens + 1], &ids))])
     }
 
