@@ -6,7 +6,6 @@ use benchbook_core::{
 
 use super::choice::{beside_rounding, decoded, followed};
 use super::exact::Model;
-use super::ids;
 use super::otherwise::Otherwise;
 use super::stack::{NAMES, ROTARY_BASE, Sizes, sized};
 use crate::blocks::Architecture;
@@ -146,8 +145,15 @@ impl Problem for Generate {
         let Some(mut inputs) = real::inputs(&params.weights) else {
             return params.sizes().inputs(params.prompt, seed);
         };
-        inputs.insert("prompt", Array::new(vec![params.prompt], &ids(params.prompt, params.vocabulary, seed)));
+        inputs.insert("prompt", params.sizes().prompt(params.prompt, seed));
         inputs
+    }
+
+    fn some_inputs(params: &GenerateParams, seed: u64, names: &[String]) -> Inputs {
+        if names.iter().all(|name| name == "prompt") {
+            return Inputs::from([("prompt", params.sizes().prompt(params.prompt, seed))]);
+        }
+        Self::inputs(params, seed)
     }
 
     fn tokens(params: &GenerateParams) -> Vec<(&'static str, usize)> {
@@ -243,7 +249,7 @@ mod tests {
             let params = GenerateParams { architecture: architecture.to_owned(), ..GenerateParams::default() };
             let of = |seed| {
                 let mut inputs = Generate::inputs(&params, 5);
-                inputs.insert("prompt", Array::new(vec![params.prompt], &ids(params.prompt, params.vocabulary, seed)));
+                inputs.insert("prompt", params.sizes().prompt(params.prompt, seed));
                 Generate::reference(&params, &inputs, 5).answers.remove(0).values
             };
             let (one, other) = (of(1), of(2));

@@ -111,6 +111,13 @@ impl Problem for Prefill {
         params.sizes().inputs(params.prompt, seed)
     }
 
+    fn some_inputs(params: &PrefillParams, seed: u64, names: &[String]) -> Inputs {
+        if names.iter().all(|name| name == "prompt") {
+            return Inputs::from([("prompt", params.sizes().prompt(params.prompt, seed))]);
+        }
+        Self::inputs(params, seed)
+    }
+
     fn tokens(params: &PrefillParams) -> Vec<(&'static str, usize)> {
         vec![("prompt", params.vocabulary)]
     }

@@ -55,6 +55,11 @@ impl TextEncoderParams {
         let Self { layers, heads, width, hidden, .. } = *self;
         Sizes { layers, heads, width, hidden, post_norm: true }
     }
+
+    /// The texts of a seed, `[batch, seq]`.
+    fn texts(&self, seed: u64) -> Array {
+        Array::new(vec![self.batch, self.seq], &ids(self.batch * self.seq, self.vocabulary, seed))
+    }
 }
 
 impl Problem for TextEncoder {
@@ -109,8 +114,8 @@ impl Problem for TextEncoder {
     }
 
     fn inputs(params: &TextEncoderParams, seed: u64) -> Inputs {
-        let TextEncoderParams { width, vocabulary, batch, seq, .. } = *params;
-        let of_texts = Array::new(vec![batch, seq], &ids(batch * seq, vocabulary, seed));
+        let TextEncoderParams { width, vocabulary, seq, .. } = *params;
+        let of_texts = params.texts(seed);
         if let Some(mut inputs) = real::inputs(&params.weights) {
             inputs.insert("ids", of_texts);
             real::shorten(&mut inputs, "positions", seq);
@@ -128,6 +133,13 @@ impl Problem for TextEncoder {
         ]);
         params.sizes().add(&mut inputs, seed, stream);
         inputs
+    }
+
+    fn some_inputs(params: &TextEncoderParams, seed: u64, names: &[String]) -> Inputs {
+        if names.iter().all(|name| name == "ids") {
+            return Inputs::from([("ids", params.texts(seed))]);
+        }
+        Self::inputs(params, seed)
     }
 
     fn tokens(params: &TextEncoderParams) -> Vec<(&'static str, usize)> {

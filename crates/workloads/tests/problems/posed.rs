@@ -39,6 +39,25 @@ fn every_ugly_case_is_a_case_and_has_an_answer() {
     }
 }
 
+#[test]
+fn some_inputs_are_those_of_all_and_of_whole_models_no_weights() {
+    let problems = registry();
+    for workload in problems.workloads() {
+        let posed = workload.pose(&workload.ugly().swap_remove(0)).unwrap();
+        for (name, array) in posed.inputs(3).iter() {
+            let some = posed.some_inputs(3, &[name.to_owned()]);
+            assert_eq!(some.get(name), array, "{} {name}", workload.name());
+        }
+    }
+    let whole = [("generate", "prompt"), ("prefill", "prompt"), ("text-encoder", "ids"), ("audio-encoder", "mel")];
+    for (name, input) in whole {
+        let workload = problems.find_workload(name).unwrap();
+        let posed = workload.pose(&workload.ugly().swap_remove(0)).unwrap();
+        let some = posed.some_inputs(3, &[input.to_owned()]);
+        assert_eq!(some.iter().map(|(name, _)| name).collect::<Vec<_>>(), [input], "{name}");
+    }
+}
+
 /// As many draws of each category as its probability says, but for rounding.
 fn drawn(answer: &Answer, probabilities: &[f64]) -> Array {
     let draws: usize = answer.shape.iter().product();
