@@ -59,7 +59,7 @@ const GOALS: [Goal; 11] = [
         Some(("memory", 0.6)),
         [own(&["kv-cache"]), torch(0.97, &["kv-cache-q4-1"])],
     ),
-    goal(["greedy-decoding", "kv-cache", "hot"], None, [torch(2.0, &["kv-cache-eager"]), None]),
+    goal(["greedy-decoding", "kv-cache", "hot"], Some(("memory", 0.85)), [torch(2.0, &["kv-cache-eager"]), None]),
     goal(["prefill", "chunked", "hot"], Some(("arithmetic", 0.88)), [torch(1.1, &["model"]), None]),
     goal(["prefill", "chunked-int4", "hot"], None, [own(&["chunked"]), torch(1.2, &["chunked-q4-1"])]),
     goal(["text-encoder", "fused", "hot"], None, [torch(0.97, &ENCODERS), None]),

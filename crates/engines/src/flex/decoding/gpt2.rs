@@ -161,6 +161,13 @@ impl Weights {
         }))
     }
 
+    /// Bytes of the matrices of the first `depth` layers, and of the one that logits come of: each token reads them all.
+    pub fn matrix_bytes(&self, depth: usize) -> usize {
+        let bytes = |linear: &Linear| size_of_val(linear.weight.as_slice());
+        let of = |layer: &Layer| [&layer.qkv, &layer.merge, &layer.up, &layer.down].map(bytes).iter().sum::<usize>();
+        self.layers.iter().take(depth).map(of).sum::<usize>() + bytes(&self.logits)
+    }
+
     /// Positions that the model knows.
     pub fn context(&self) -> usize {
         self.positions.len() / self.width

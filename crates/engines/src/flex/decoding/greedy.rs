@@ -72,6 +72,8 @@ pub struct Greedy<M: Model> {
     pub tokens: usize,
     /// All so far, once the first step has begun.
     pub ids: Vec<usize>,
+    /// What is told beside the bytes of the cache.
+    pub told: Vec<Metric>,
 }
 
 impl<M: Model> Greedy<M> {
@@ -111,6 +113,7 @@ impl<M: Model> Loop for Greedy<M> {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        vec![Metric::modelled("cache_bytes", self.reader.bytes() as f64, "bytes")]
+        let cache = Metric::modelled("cache_bytes", self.reader.bytes() as f64, "bytes");
+        self.told.iter().cloned().chain([cache]).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Inputs, Loop, Looping, Result, Row, Setting, StepsOf, Subject};
+use benchbook_core::{DType, Inputs, Loop, Looping, Metric, Result, Row, Setting, StepsOf, Subject};
 use benchbook_workloads::decoding::{
     BatchedDecoding, BatchedDecodingParams, GreedyDecoding, GreedyDecodingParams, LossyDecoding, LossyDecodingParams,
     PrefixDecoding, PrefixDecodingParams, SpeculativeDecoding, SpeculativeDecodingParams, SpeculativeSampling,
@@ -19,6 +19,7 @@ use super::speculative::{Alone, Draft, Lookup, Smaller, Speculative};
 use super::text::Reader;
 use super::{coded, contiguous, numbers};
 use crate::flex::row::fused_row;
+use crate::flex::weight_only::{own_bytes, weight_bytes};
 
 /// Implementations of `greedy-decoding`.
 pub const GREEDY: [Row<GreedyDecoding>; 4] = [KV_CACHE, RECOMPUTE, PAGED_CACHE, CHUNKED_PREFILL];
@@ -61,7 +62,12 @@ const KV_CACHE: Row<GreedyDecoding> = fused_row::<GreedyDecoding>(
     |name, setting, params, inputs| {
         let weights = Weights::of(params, inputs);
         let model = Gpt2::new(&weights, params.layers, contiguous(params, &weights));
-        greedy((name, setting), params, inputs, Reader::new(model, usize::MAX), TEXT)
+        let bytes = weights.matrix_bytes(params.layers);
+        // The first token reads every matrix for the prompt.
+        let told = vec![weight_bytes(bytes), own_bytes(params.tokens * bytes)];
+        let given = [Vec::new(), ids_of(inputs.get("prompt"))];
+        let (of, reader) = (GreedyDecoding::steps(params), Reader::new(model, usize::MAX));
+        decoding((name, setting), given, &of, (reader, told), TEXT)
     },
 )
 .catalogue(&["DE5"]);
@@ -240,16 +246,16 @@ fn looping<L: Loop + 'static>((name, setting): Asked<'_>, of: &StepsOf, looped: 
     Ok(Box::new(Looping::new(name, setting, of, looped)))
 }
 
-/// Greedy decoding of a prompt after `prefix`, in a loop that makes so many tokens.
+/// Greedy decoding of a prompt after `prefix`, in a loop that makes so many tokens, by a reader of whose model something is told.
 fn decoding<C: Cache + 'static>(
     asked: Asked<'_>,
     [prefix, prompt]: [Vec<usize>; 2],
     of: &StepsOf,
-    reader: Reader<Gpt2<C>>,
+    (reader, told): (Reader<Gpt2<C>>, Vec<Metric>),
     keeps: Keeps,
 ) -> Result<Box<dyn Subject>> {
     let (who, tokens, ids) = (Who::new(asked.0, asked.1), of.most, Vec::new());
-    looping(asked, of, Greedy { who, reader, keeps, prefix, prompt, tokens, ids })
+    looping(asked, of, Greedy { who, reader, keeps, prefix, prompt, tokens, ids, told })
 }
 
 fn greedy<C: Cache + 'static>(
@@ -259,7 +265,8 @@ fn greedy<C: Cache + 'static>(
     reader: Reader<Gpt2<C>>,
     keeps: Keeps,
 ) -> Result<Box<dyn Subject>> {
-    decoding(asked, [Vec::new(), ids_of(inputs.get("prompt"))], &GreedyDecoding::steps(params), reader, keeps)
+    let given = [Vec::new(), ids_of(inputs.get("prompt"))];
+    decoding(asked, given, &GreedyDecoding::steps(params), (reader, Vec::new()), keeps)
 }
 
 fn lossy(
@@ -292,7 +299,7 @@ fn prefix(asked: Asked<'_>, params: &PrefixDecodingParams, inputs: &Inputs, kept
     let model = Gpt2::new(&weights, sizes.layers, contiguous(&sizes, &weights));
     let given = ["prefix", "prompt"].map(|name| ids_of(inputs.get(name)));
     let keeps = Keeps { text: true, prefix: kept };
-    decoding(asked, given, &PrefixDecoding::steps(params), Reader::new(model, usize::MAX), keeps)
+    decoding(asked, given, &PrefixDecoding::steps(params), (Reader::new(model, usize::MAX), Vec::new()), keeps)
 }
 
 fn speculative<D: Draft + 'static>(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Inputs, Loop, Problem, Setting};
+use benchbook_core::{DType, Implementation, Inputs, Loop, Params, Problem, Setting};
 use benchbook_workloads::decoding::{GreedyDecoding, GreedyDecodingParams, SpeculativeDecodingParams};
 
 use super::distilled::{Learned, distilled};
@@ -179,7 +179,8 @@ fn room_is_taken_by_the_first_loop_and_for_one_layer_where_nothing_is_kept() {
     for (text, layers) in [(true, 3), (false, 1)] {
         let reader = reader(&weights, numbers(&params, &weights, layers, |_| Places::Contiguous), usize::MAX);
         let (keeps, prompt, tokens) = (Keeps { text, prefix: 0 }, ids_of(inputs.get("prompt")), params.tokens);
-        let mut greedy = Greedy { who: who(), reader, keeps, prefix: Vec::new(), prompt, tokens, ids: Vec::new() };
+        let (prefix, ids, told) = (Vec::new(), Vec::new(), Vec::new());
+        let mut greedy = Greedy { who: who(), reader, keeps, prefix, prompt, tokens, ids, told };
         assert_eq!(greedy.reader.bytes(), 0);
         for _ in 0..2 {
             greedy.begin();
@@ -189,4 +190,22 @@ fn room_is_taken_by_the_first_loop_and_for_one_layer_where_nothing_is_kept() {
         made.push(greedy.outputs().unwrap());
     }
     assert_eq!(made[0], made[1]);
+}
+
+#[test]
+fn a_loop_tells_what_its_tokens_read_of_the_matrices() {
+    let (params, inputs, weights, _) = given();
+    let GreedyDecodingParams { layers, width, vocabulary, tokens, .. } = params;
+    // Queries, keys and values, what brings them together, and four times as wide to and fro; and logits.
+    let bytes = 4 * width * (12 * layers * width + vocabulary);
+    assert_eq!(weights.matrix_bytes(layers), bytes);
+    assert_eq!(weights.matrix_bytes(1), bytes - 4 * 12 * (layers - 1) * width * width);
+    let case = [("layers", 3_i64), ("prompt", 40), ("tokens", 3)];
+    let case = case.into_iter().fold(Params::default(), |case, (name, size)| case.with(name, size.into()));
+    let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
+    let told = GREEDY[0].prepare(&setting, &case, &inputs).unwrap().metrics();
+    let value = |name: &str| told.iter().find(|metric| metric.name == name).map(|metric| metric.value);
+    assert_eq!(value("weight_bytes"), Some(bytes as f64));
+    assert_eq!(value("own_bytes"), Some((tokens * bytes) as f64));
+    assert_eq!(value("cache_bytes"), Some(0.0), "nothing was read yet");
 }
