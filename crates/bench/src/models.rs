@@ -192,14 +192,19 @@ fn words(part: &Part, quick: bool) -> Vec<String> {
     words
 }
 
-/// The run that a store holds of a part, where it has come to its end.
+/// The run that a store holds of a part, where one has come to its end and has samples.
 fn run_of(ready: &Ready, folder: &Path, part: &Part) -> Result<Option<String>> {
     if !folder.join("store").exists() {
         return Ok(None);
     }
     let said = kernels::ask(ready, folder, &["sql", "--query", "runs", "--format", "json"])?;
+    Ok(newest(rows(&said), part).map(str::to_owned))
+}
+
+/// The newest of some runs that is of a part; one without samples, since nothing was brought, says nothing and is measured again.
+fn newest<'a>(runs: impl Iterator<Item = &'a Value>, part: &Part) -> Option<&'a str> {
     let ended = |row: &&Value| text(row, "tags") == part.name && ["ok", "failed"].contains(&text(row, "status"));
-    Ok(rows(&said).filter(ended).last().map(|row| text(row, "run_id").to_owned()))
+    runs.filter(ended).filter(|row| number(row, "samples") > 0.0).last().map(|row| text(row, "run_id"))
 }
 
 /// The lines of a part.
@@ -323,6 +328,19 @@ mod tests {
         }
         assert!(words(part("sounds"), true).contains(&"fused,model,graph,sdpa-flash".to_owned()));
         assert!(words(part("tokens"), false).contains(&"tokens=64".to_owned()), "the check over 64 tokens");
+    }
+
+    #[test]
+    fn a_run_that_found_no_weights_is_no_reason_to_measure_nothing() {
+        let run = |id: &str, tags: &str, status: &str, samples: u32| {
+            json!({ "run_id": id, "tags": tags, "status": status, "samples": samples })
+        };
+        // Whose weights are not here has a run all the same, of trials that nobody does.
+        let mut runs = vec![run("a", "perplexity", "ok", 0), run("b", "tokens", "ok", 9)];
+        assert_eq!(newest(runs.iter(), part("perplexity")), None);
+        assert_eq!(newest(runs.iter(), part("tokens")), Some("b"));
+        runs.extend([run("c", "perplexity", "failed", 4), run("d", "perplexity", "interrupted", 4)]);
+        assert_eq!(newest(runs.iter(), part("perplexity")), Some("c"));
     }
 
     #[test]
