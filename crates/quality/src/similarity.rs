@@ -1,6 +1,7 @@
 //! How far the similarities that a model sees go with those that people see.
 
 use crate::data::Similarities;
+use crate::retrieval::{Query, mean_reciprocal_rank, ndcg_at, ranking, recall_at};
 use crate::{Error, Figure, Of, Result};
 use benchbook_stats::{Error as Statistic, Result as Statistics, pearson, spearman};
 
@@ -41,16 +42,10 @@ pub fn mean_cosine(baseline: &[Vec<f32>], candidate: &[Vec<f32>], of: Of<'_>) ->
 /// # Errors
 /// There is not one embedding a document, one has no direction, or the cosines do not vary.
 pub fn correlations(embeddings: &[Vec<f32>], people: &Similarities, data: &str) -> Result<[Figure; 2]> {
-    let documents = people.documents.len();
-    if embeddings.len() != documents {
-        return Err(Error::Unequal { what: "embeddings", left: embeddings.len(), right: documents });
-    }
+    let documents = fitting(embeddings, people)?;
     // Of each pair what the model and what people see, in both orders.
     let mut both = vec![None; documents * documents];
-    for (item, &(a, b, rating)) in people.pairs.iter().enumerate() {
-        if let Some(number) = [a, b].into_iter().find(|number| *number >= documents) {
-            return Err(Error::Beyond { item, what: "document", number, count: documents });
-        }
+    for &(a, b, rating) in &people.pairs {
         let pair = Some((cosine(&embeddings[a], &embeddings[b])?, rating));
         both[a * documents + b] = pair;
         both[b * documents + a] = pair;
@@ -70,6 +65,52 @@ pub fn correlations(embeddings: &[Vec<f32>], people: &Similarities, data: &str) 
         Figure::of_items(name, "ratio", documents, of, drawn)
     };
     Ok([figure("pearson", pearson)?, figure("spearman", spearman)?])
+}
+
+/// From which similarity on people find one text relevant to another: half of the way from none to the same.
+const RELEVANT: f64 = 0.5;
+
+/// Documents that are looked at of a ranking.
+const FIRST: usize = 10;
+
+/// How well texts are found that people see as similar: each document asks for the others by the cosines of `embeddings`. Recall and nDCG
+/// of the first ten, whose gains are the similarities that people gave from 0.5 on, and the mean reciprocal rank, each with a bootstrap
+/// interval over queries; a document that is like none is no query.
+///
+/// # Errors
+/// There is not one embedding a document, one has no direction, or no two documents are similar.
+pub fn retrieval(embeddings: &[Vec<f32>], people: &Similarities, data: &str) -> Result<[Figure; 3]> {
+    let documents = fitting(embeddings, people)?;
+    let mut gains = vec![0.0; documents * documents];
+    for &(a, b, rating) in people.pairs.iter().filter(|(.., rating)| *rating >= RELEVANT) {
+        gains[a * documents + b] = rating;
+        gains[b * documents + a] = rating;
+    }
+    let mut queries = Vec::new();
+    for (asked, own) in embeddings.iter().enumerate() {
+        let others: Vec<usize> = (0..documents).filter(|other| *other != asked).collect();
+        let gains: Vec<f64> = others.iter().map(|other| gains[asked * documents + other]).collect();
+        if gains.iter().any(|gain| *gain > 0.0) {
+            let scores = others.iter().map(|other| cosine(own, &embeddings[*other]));
+            queries.push(Query::new(ranking(&scores.collect::<Result<Vec<f64>>>()?), gains)?);
+        }
+    }
+    let of = Of { data, item: "query" };
+    Ok([recall_at(&queries, FIRST, of)?, mean_reciprocal_rank(&queries, of)?, ndcg_at(&queries, FIRST, of)?])
+}
+
+/// The number of documents, each of which has an embedding, and of which pairs are.
+fn fitting(embeddings: &[Vec<f32>], people: &Similarities) -> Result<usize> {
+    let count = people.documents.len();
+    if embeddings.len() != count {
+        return Err(Error::Unequal { what: "embeddings", left: embeddings.len(), right: count });
+    }
+    for (item, &(a, b, _)) in people.pairs.iter().enumerate() {
+        if let Some(number) = [a, b].into_iter().find(|number| *number >= count) {
+            return Err(Error::Beyond { item, what: "document", number, count });
+        }
+    }
+    Ok(count)
 }
 
 #[cfg(test)]
@@ -111,6 +152,30 @@ mod tests {
         assert_eq!((same.value, same.bounds), (1.0, None));
         assert!(matches!(mean_cosine(&along, &other[1..], of), Err(Error::Unequal { left: 4, right: 3, .. })));
         assert!(matches!(mean_cosine(&[], &[], of), Err(Error::Empty("text"))));
+    }
+
+    #[test]
+    fn who_sees_what_people_see_finds_it_first() {
+        let at = |angle: f32| vec![angle.cos(), angle.sin()];
+        let mut embeddings = Vec::from([0.0, 0.1, 1.5, 1.6, 0.8].map(at));
+        let rated = |(a, b): (usize, usize)| match (a, b) {
+            (0, 1) => (a, b, 0.9),
+            (2, 3) => (a, b, 0.6),
+            _ => (a, b, 0.4),
+        };
+        let pairs = (0..5).flat_map(|a| (a + 1..5).map(move |b| (a, b))).map(rated).collect();
+        let mut people = Similarities { documents: vec![String::new(); 5], pairs };
+        let told = |figures: &[Figure; 3]| figures.each_ref().map(|figure| (figure.name, figure.value, figure.items));
+        // The last one is like none, and asks for nothing.
+        let found = retrieval(&embeddings, &people, "made").expect("directions");
+        assert_eq!(told(&found), [("recall_at_k", 1.0, 4), ("mrr", 1.0, 4), ("ndcg_at_k", 1.0, 4)]);
+        embeddings.swap(1, 2);
+        let [recall, rank, gain] = retrieval(&embeddings, &people, "made").expect("directions");
+        assert!(recall.value > 0.999 && rank.value < 0.7 && gain.value < 0.8, "{recall} {rank} {gain}");
+        people.pairs.retain(|(.., rating)| *rating < RELEVANT);
+        assert!(matches!(retrieval(&embeddings, &people, "made"), Err(Error::Empty("query"))));
+        embeddings.pop();
+        assert!(matches!(retrieval(&embeddings, &people, "made"), Err(Error::Unequal { left: 4, right: 5, .. })));
     }
 
     #[test]

@@ -14,8 +14,9 @@ use crate::flex::row::fused_row;
 ///
 /// Inputs: `ids` of `i32`, all texts one behind the other, and `lengths` `[texts]` of `i32`. The output is `[texts, width]`; what is
 /// checked is one of them. Of `lee`, its figures are the correlations of cosines with the similarities that people gave (`pearson`,
-/// `spearman`); of `sentiment`, what the nearer of two class means says: `accuracy`, which is judged by pieces, and `precision_macro`,
-/// `recall_macro` and `f1_macro`. A seeded model says nothing of quality and has no figures, but how far it is from itself as it is.
+/// `spearman`), and how well the texts are found that people see as similar (`recall_at_k` and `ndcg_at_k` of ten, `mrr`); of
+/// `sentiment`, what the nearer of two class means says: `accuracy`, which is judged by pieces, and `precision_macro`, `recall_macro`
+/// and `f1_macro`. A seeded model says nothing of quality and has no figures, but how far it is from itself as it is.
 pub struct EmbeddingQuality;
 
 benchbook_core::parameters! {

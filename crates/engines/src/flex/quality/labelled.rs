@@ -4,7 +4,7 @@ use benchbook_core::{Array, Metric};
 use benchbook_models::real;
 use benchbook_quality::data::{self, Similarities};
 use benchbook_quality::labels::{accuracy, accuracy_difference, macro_figures};
-use benchbook_quality::similarity::{correlations, cosine};
+use benchbook_quality::similarity::{correlations, cosine, retrieval};
 use benchbook_quality::{Error, Figure, Of, PIECES};
 
 /// Snippets that are taken of all: of three, two are learned from, and one is judged.
@@ -109,7 +109,11 @@ impl Judged {
         let of = Of { data: self.data(), item: "snippet" };
         let figures: Vec<Figure> = match self {
             Self::Nothing => Vec::new(),
-            Self::Similar(people) => correlations(directions, people, self.data())?.into(),
+            Self::Similar(people) => {
+                let mut figures = Vec::from(correlations(directions, people, self.data())?);
+                figures.extend(retrieval(directions, people, self.data())?);
+                figures
+            }
             Self::For { truth, .. } => {
                 let mut figures = vec![accuracy(truth, found, of)?];
                 figures.extend(macro_figures(truth, found, 2, of)?);
