@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use benchbook_core::{Inputs, Problem};
 use benchbook_models::{Names, brought, named};
 use benchbook_workloads::blocks::EPSILON;
-use benchbook_workloads::decoding::{ForcedDecoding, ForcedDecodingParams, Generate, GenerateParams, SMOLLM2};
+use benchbook_workloads::decoding::{
+    ForcedDecoding, ForcedDecodingParams, Generate, GenerateParams, SMOLLM2, SMOLLM2_CONTEXT,
+};
 use benchbook_workloads::encoding::{
     AudioEncoder, AudioEncoderParams, MINILM, TextEncoder, TextEncoderParams, WHISPER,
 };
@@ -20,6 +22,7 @@ fn sizes_are_those_of_the_descriptions() {
     let wanted = [text.layers, text.heads, text.kv_heads, text.head_dim, text.width, text.hidden, text.vocabulary];
     assert_eq!(sizes, wanted);
     assert_eq!((Some(of.rotary_base as f64), EPSILON), (text.rotary_base, text.epsilon));
+    assert_eq!(SMOLLM2_CONTEXT, text.context);
 
     let text = named("minilm-l6").unwrap().text;
     let (of, [vocabulary, positions]) = MINILM;

@@ -66,6 +66,9 @@ pub const SMOLLM2: Sizes = Sizes {
     latent: None,
 };
 
+/// Positions that SmolLM2-135M has at most.
+pub const SMOLLM2_CONTEXT: usize = 8192;
+
 impl Generate {
     /// The loop of a case, which makes a token a step.
     pub fn steps(params: &GenerateParams) -> StepsOf {
@@ -128,7 +131,13 @@ impl Problem for Generate {
     }
 
     fn check(params: &GenerateParams) -> Result<(), (&'static str, String)> {
-        params.sizes().check(params.prompt + params.tokens)?;
+        let positions = params.prompt + params.tokens;
+        params.sizes().check(positions)?;
+        if params.weights != real::SEEDED && positions > SMOLLM2_CONTEXT {
+            let of = &params.weights;
+            let reason = format!("{positions} tokens, those that are made too: {of} has seen {SMOLLM2_CONTEXT}");
+            return Err(("prompt", reason));
+        }
         real::check(&params.weights, params.sizes() == SMOLLM2)
     }
 
@@ -212,6 +221,19 @@ mod tests {
         assert_ne!(gaps(ROTARY_BASE), gaps(100_000));
         let label = |rotary_base: usize| Generate::label(&GenerateParams { rotary_base, ..GenerateParams::default() });
         assert_eq!(label(100_000), label(ROTARY_BASE).replace("v512 ", "v512 θ100000 "));
+    }
+
+    #[test]
+    fn a_prompt_that_is_longer_than_the_context_of_real_weights_is_refused() {
+        let of = |weights: &str, prompt: usize| {
+            let params = GenerateParams { weights: weights.to_owned(), prompt, tokens: 2, ..GenerateParams::default() };
+            Generate::check(&params)
+        };
+        let (name, reason) = of(WEIGHTS[1], SMOLLM2_CONTEXT - 1).unwrap_err();
+        assert!(name == "prompt" && reason.starts_with("8193 tokens"), "{name}: {reason}");
+        // As many as it has seen are refused for their sizes alone.
+        assert_eq!(of(WEIGHTS[1], SMOLLM2_CONTEXT - 2).unwrap_err().0, "weights");
+        assert_eq!(of(real::SEEDED, SMOLLM2_CONTEXT - 1), Ok(()));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod uniform;
 
 pub use batched::{BatchedDecoding, BatchedDecodingParams, Request};
 pub use forced::{ForcedDecoding, ForcedDecodingParams, OTHER};
-pub use generate::{Generate, GenerateParams, SMOLLM2};
+pub use generate::{Generate, GenerateParams, SMOLLM2, SMOLLM2_CONTEXT};
 pub(crate) use greedy::ids;
 pub use greedy::{GreedyDecoding, GreedyDecodingParams};
 pub use lossy::{LossyDecoding, LossyDecodingParams};
