@@ -63,18 +63,37 @@ fn notebooks_show_cases_in_the_order_of_the_plan() {
     }
 }
 
+/// Asks the cell that measures under a tag, in whichever notebook it stands, for these names.
+#[track_caller]
+fn measured_under(tag: &str, names: &[&str]) {
+    let cells = |path: PathBuf| -> Vec<String> {
+        let notebook: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let cells = notebook["cells"].as_array().unwrap();
+        cells.iter().map(|cell| cell["source"].to_string().replace('\\', "")).collect()
+    };
+    let tagged = format!(".tag(\"{tag}\")");
+    let found = notebooks().into_iter().flat_map(cells).find(|cell| cell.contains(&tagged));
+    let cell = found.unwrap_or_else(|| panic!("no cell measures under the tag {tag}"));
+    for name in names {
+        assert!(cell.contains(&format!("\"{name}\"")), "{tag} has no {name}");
+    }
+}
+
 #[test]
 fn every_mixer_has_its_growth_and_its_memory_beside_attention() {
-    let text = fs::read_to_string(repository().join("notebooks/09_linear_time.ipynb")).unwrap();
-    let notebook: Value = serde_json::from_str(&text).unwrap();
-    let sources = notebook["cells"].as_array().unwrap().iter().map(|cell| cell["source"].to_string());
-    let cells: Vec<String> = sources.map(|source| source.replace('\\', "")).collect();
-    for tag in ["mixer-lengths", "mixer-memory"] {
-        let cell = cells.iter().find(|cell| cell.contains(&format!(".tag(\"{tag}\")"))).unwrap();
-        for name in ["selective-scan", "state-space-duality", "retention", "rwkv-4", "rwkv-6", "rwkv-7", "attention"] {
-            assert!(cell.contains(&format!("\"{name}\"")), "{tag} has no {name}");
-        }
-    }
+    let names = ["selective-scan", "state-space-duality", "retention", "rwkv-4", "rwkv-6", "rwkv-7", "attention"];
+    measured_under("mixer-lengths", &names);
+    measured_under("mixer-memory", &names);
+}
+
+#[test]
+fn every_technique_of_decoding_is_measured() {
+    measured_under("decoding-tokens", &["kv-cache", "kv-cache-bf16", "kv-cache-int8", "kv-cache-int4"]);
+    measured_under("decoding-prompt", &["chunked", "chunked-int4"]);
+    measured_under("decoding-guesses", &["target-alone", "prompt-lookup", "draft-model"]);
+    measured_under("decoding-beginnings", &["prefix-anew", "prefix-reuse"]);
+    measured_under("decoding-caches", &["masked", "evicting", "bits"]);
+    measured_under("decoding-many", &["static", "continuous", "adaptive"]);
 }
 
 #[test]
