@@ -105,6 +105,29 @@ const ACCEPTED: &str = "select v.case_name, v.variant, median(v.value) as accept
 /// The share of what a step's tokens and a draft's cost predict that is to be reached.
 const OF_PREDICTED: f64 = 0.9;
 
+/// How many times as fast guessing is to be at least where guesses are right this often, and a draft's step costs no more than this
+/// share of the model's.
+const TWICE: f64 = 2.0;
+const RIGHT: f64 = 0.8;
+const CHEAP: f64 = 0.1;
+
+/// Tokens of a step of so many guesses, each of which is right this often (Leviathan et al., arXiv 2211.17192, equation 1).
+fn tokens_of(guesses: f64, right: f64) -> f64 {
+    (1.0 - right.powf(guesses + 1.0)) / (1.0 - right)
+}
+
+/// Whether guessing is twice as fast where it is to be, or why it need not.
+fn twice(tokens: f64, guesses: f64, cost: f64, measured: &Value) -> String {
+    let wanted = tokens_of(guesses, RIGHT);
+    if cost > CHEAP {
+        format!("none: a draft's step is to cost {CHEAP:.2} at most")
+    } else if tokens < wanted {
+        format!("none: guesses that are right in {:.0} % make {wanted:.2} tokens a step", 100.0 * RIGHT)
+    } else {
+        goals::ratio(measured, TWICE)
+    }
+}
+
 /// How many times as fast guessing is, and what it should be: tokens of a step over what a step costs, where the draft costs its share
 /// of the numbers of the model's matrices (Leviathan et al., arXiv 2211.17192, theorem 3.8).
 fn guessed(accepted: &[Value], compared: &[Value]) -> Vec<String> {
@@ -121,18 +144,19 @@ fn guessed(accepted: &[Value], compared: &[Value]) -> Vec<String> {
         let measured = beside.unwrap_or(&Value::Null);
         let draft = text(row, "variant").split('/').next().unwrap_or_default();
         format!(
-            "| {} {draft} | {:.2} | {cost:.2} | {predicted:.2} | {:.2} ({}) | {} |",
+            "| {} {draft} | {:.2} | {cost:.2} | {predicted:.2} | {:.2} ({}) | {} | {} |",
             text(row, "case_name"),
             1.0 + of("accepted"),
             number(measured, "speedup"),
             kernels::interval(measured),
             goals::ratio(measured, OF_PREDICTED * predicted),
+            twice(1.0 + of("accepted"), of("guesses"), cost, measured),
         )
     };
     let head = [
         "",
-        "| guesses | tokens a step | cost of a draft's step | predicted | ratio to no guesses, 95 % interval | goal |",
-        "|---|---|---|---|---|---|",
+        "| guesses | tokens a step | cost of a draft's step | predicted | ratio to no guesses, 95 % interval | goal | and |",
+        "|---|---|---|---|---|---|---|",
     ];
     head.map(str::to_owned).into_iter().chain(accepted.iter().map(line)).collect()
 }
@@ -196,10 +220,23 @@ mod tests {
         };
         // Four tokens a step, which costs one and four twelfths: three times as fast.
         let told = |low: f64| guessed(std::slice::from_ref(&accepted), &[row(low)]).remove(3);
-        assert_eq!(told(2.75), "| a draft-model | 4.00 | 0.08 | 3.00 | 2.80 (2.75 – 2.90) | at least 2.70: met |");
-        assert!(told(2.6).ends_with("undecided |"));
+        assert_eq!(
+            told(2.75),
+            "| a draft-model | 4.00 | 0.08 | 3.00 | 2.80 (2.75 – 2.90) | at least 2.70: met | at least 2.00: met |"
+        );
+        assert!(told(2.6).ends_with("undecided | at least 2.00: met |"));
         let alone = guessed(std::slice::from_ref(&accepted), &[]);
         assert!(alone[3].contains("NaN"), "{alone:?}");
+    }
+
+    #[test]
+    fn twice_as_fast_is_asked_of_a_cheap_draft_that_is_often_right() {
+        // Four in five: 1 + 0.8 + 0.64 + 0.512 + 0.4096.
+        assert!((tokens_of(4.0, 0.8) - 3.3616).abs() < 1e-12);
+        let row = json!({ "speedup": 1.9, "low": 1.8, "high": 1.95 });
+        assert_eq!(twice(3.4, 4.0, 0.1, &row), "at least 2.00: **missed by 5 %**");
+        assert_eq!(twice(3.3, 4.0, 0.1, &row), "none: guesses that are right in 80 % make 3.36 tokens a step");
+        assert_eq!(twice(3.4, 4.0, 0.5, &row), "none: a draft's step is to cost 0.10 at most");
     }
 
     #[test]
