@@ -36,7 +36,7 @@ case "$*" in
 esac
 "#;
 
-/// What a reader has: a repository with two revisions of a worker, the committed store, and the program on the path.
+/// What a reader has: a repository with two revisions of a worker, the committed stores, and the program on the path.
 struct Scratch {
     bench: Bench,
     cache: TempDir,
@@ -57,9 +57,10 @@ impl Scratch {
         );
         scratch.write("worker/src/main.rs", &main);
         scratch.write(".gitignore", "/*\n!/worker\n!/Cargo.toml\n!/.gitignore\ntarget\n");
-        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets/demo");
+        let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets");
         let git = "git -c user.name=test -c user.email=test@example.org -c commit.gpgsign=false";
-        scratch.ok(&format!("mkdir datasets && cp -r '{}' datasets/demo", demo.display()));
+        let stores = ["demo", "matrix"].map(|store| format!("'{}/{store}'", datasets.display())).join(" ");
+        scratch.ok(&format!("mkdir datasets && cp -r {stores} datasets"));
         scratch.ok(&format!("git init --quiet && git add . && {git} commit --quiet -m before"));
         scratch.write("worker/src/main.rs", &format!("{main}// Another revision.\n"));
         scratch.ok(&format!("git add . && {git} commit --quiet -m after"));
