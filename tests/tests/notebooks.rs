@@ -98,13 +98,15 @@ fn every_technique_of_decoding_is_measured() {
 
 #[test]
 fn the_load_of_experts_and_the_roofs_of_formats_are_drawn() {
-    for (name, drawn) in [("11_experts", "router.load("), ("12_precision_and_sparsity", "charts::roofline(")] {
-        let text = fs::read_to_string(repository().join(format!("notebooks/{name}.ipynb"))).unwrap();
-        let notebook: Value = serde_json::from_str(&text).unwrap();
-        let mut cells = notebook["cells"].as_array().unwrap().iter();
-        let cell = cells.find(|cell| cell["source"].to_string().contains(drawn));
+    let cells = |path: PathBuf| -> Vec<Value> {
+        let notebook: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        notebook["cells"].as_array().unwrap().clone()
+    };
+    let cells: Vec<Value> = notebooks().into_iter().flat_map(cells).collect();
+    for drawn in ["router.load(", "charts::roofline("] {
+        let cell = cells.iter().find(|cell| cell["source"].to_string().contains(drawn));
         let shows = cell.map(|cell| &cell["metadata"]["benchbook"]["shows"][0]);
-        assert_eq!(shows.and_then(Value::as_str), Some("figure"), "{name}");
+        assert_eq!(shows.and_then(Value::as_str), Some("figure"), "{drawn}");
     }
 }
 
