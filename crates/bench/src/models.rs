@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_run_that_found_no_weights_is_no_reason_to_measure_nothing() {
-        let run = |id: &str, tags: &str, status: &str, samples: u32| {
+        let run = |id: &str, tags: &str, status: &str, samples: u32| -> Value {
             json!({ "run_id": id, "tags": tags, "status": status, "samples": samples })
         };
         // Whose weights are not here has a run all the same, of trials that nobody does.

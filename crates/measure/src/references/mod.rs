@@ -12,7 +12,9 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use benchbook_core::message::{AnswerInfo, Ask, Facts, Others, Say, Writable};
-use benchbook_core::{Answer, Array, Case, Check, DType, Inputs, Params, Posed, Reference, Registry, Rough, Rounding, Variant};
+use benchbook_core::{
+    Answer, Array, Case, Check, DType, Inputs, Params, Posed, Reference, Registry, Rough, Rounding, Variant,
+};
 
 use crate::caught::Caught;
 use crate::frame::Arrays;

@@ -285,7 +285,9 @@ impl Sizes {
             ("last_norm", vec![width], [1.0, 0.1]),
         ];
         let matrices = self.matrices().into_iter();
-        drawn.extend(matrices.map(|(name, layers, [outer, inner])| (name, vec![layers, outer, inner], [0.0, deviation(inner)])));
+        drawn.extend(
+            matrices.map(|(name, layers, [outer, inner])| (name, vec![layers, outer, inner], [0.0, deviation(inner)])),
+        );
         drawn.extend(self.gains().into_iter().map(|(name, numbers)| (name, vec![layers, numbers], [1.0, 0.1])));
         if let Some(Experts { count, beside: Some(beside), .. }) = self.experts
             && layers > beside.dense
