@@ -394,10 +394,7 @@ fn size_of(reference: &Reference) -> usize {
 /// The inputs of a seed, but for those of another.
 pub(crate) fn inputs_of(posed: &dyn Posed, seed: u64, others: Option<&Others>) -> Inputs {
     let inputs = posed.inputs(seed);
-    match others {
-        Some(others) => with_others(posed, inputs, others),
-        None => inputs,
-    }
+    if let Some(others) = others { with_others(posed, inputs, others) } else { inputs }
 }
 
 /// The same inputs, but for those of another seed.
