@@ -155,7 +155,7 @@ fn tried_on(
     let sent: Vec<(&str, &Array)> = inputs.iter().collect();
     let (said, outputs) = ask(pipe, &Ask::Prepare(Box::new(prepare)), &sent)?;
     let (writable, ran) = match said {
-        Say::Unsupported { reason } if reason.starts_with("the package ") => return Ok(Took::Lacks),
+        Say::Unsupported { reason } if LACKING.iter().any(|start| reason.starts_with(start)) => return Ok(Took::Lacks),
         Say::Unsupported { .. } => return Ok(Took::No),
         Say::Prepared { writable, engine_version, .. } => (writable, engine_version.unwrap_or_default()),
         other => return Err(format!("{other:?}")),
@@ -182,6 +182,9 @@ fn tried_on(
         .map_err(|error| format!("after its inputs were replaced: {error}"))?;
     Ok(Took::Yes)
 }
+
+/// How reasons begin that are of this machine, whatever the case.
+const LACKING: [&str; 2] = ["the package ", "without VNNI "];
 
 /// The cases on which rows of a device are wrong, and the rows that take no case. As in a run, a process has one device.
 fn ugly(foreign: &Foreign, device: &str, rows: &[ImplementationInfo]) -> [Vec<String>; 2] {
