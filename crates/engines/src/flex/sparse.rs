@@ -1,6 +1,6 @@
 //! Matrix products by a right factor of which a share is zero: with its zeros, and without.
 
-use benchbook_core::{DType, Inputs, Row, Setting, Subject};
+use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
 use benchbook_simd::{
     BitmapWeights, BlockWeights, CsrWeights, Isa, Product, matmul, matmul_bitmap, matmul_blocks, matmul_csr,
 };
@@ -40,12 +40,8 @@ const CSR: Row<SparseMatmul> = fused_row::<SparseMatmul>(
     &[DType::F32],
     |name, setting, params, inputs| {
         let made = CsrWeights::new(inputs.numbers("b"), [params.k, params.n]);
-        let weights = made.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
-        let held = [weights.bytes(), weights.kept()];
-        let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &CsrWeights, out: &mut [f32]| {
-            matmul_csr(Isa::detect(), rows, left, weights, out)
-        };
-        Ok(without_zeros(name, setting, params, inputs, (weights, held), call))
+        let held = |weights: &CsrWeights| [weights.bytes(), weights.kept()];
+        without_zeros(name, setting, params, inputs, (made, held), matmul_csr)
     },
 )
 .catalogue(&["SP3"]);
@@ -57,12 +53,8 @@ const BITMAP: Row<SparseMatmul> = fused_row::<SparseMatmul>(
     &[DType::F32],
     |name, setting, params, inputs| {
         let made = BitmapWeights::new(inputs.numbers("b"), [params.k, params.n]);
-        let weights = made.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
-        let held = [weights.bytes(), weights.kept()];
-        let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &BitmapWeights, out: &mut [f32]| {
-            matmul_bitmap(Isa::detect(), rows, left, weights, out)
-        };
-        Ok(without_zeros(name, setting, params, inputs, (weights, held), call))
+        let held = |weights: &BitmapWeights| [weights.bytes(), weights.kept()];
+        without_zeros(name, setting, params, inputs, (made, held), matmul_bitmap)
     },
 );
 
@@ -73,25 +65,28 @@ const BLOCKS: Row<SparseMatmul> = fused_row::<SparseMatmul>(
     &[DType::F32],
     |name, setting, params, inputs| {
         let made = BlockWeights::new(inputs.numbers("b"), [params.k, params.n]);
-        let weights = made.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
-        let held = [weights.bytes(), weights.kept()];
-        let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &BlockWeights, out: &mut [f32]| {
-            matmul_blocks(Isa::detect(), rows, left, weights, out)
-        };
-        Ok(without_zeros(name, setting, params, inputs, (weights, held), call))
+        let held = |weights: &BlockWeights| [weights.bytes(), weights.kept()];
+        without_zeros(name, setting, params, inputs, (made, held), matmul_blocks)
     },
 );
 
-/// A product by weights of so many bytes, and so many of them.
+/// Multiplies rows by weights of a form.
+type Multiply<W> = fn(Isa, usize, &[f32], &W, &mut [f32]) -> benchbook_simd::Result<()>;
+
+/// A product by weights that were packed before, with how many bytes and weights they hold.
 fn without_zeros<W: Clone + 'static>(
     name: &'static str,
     setting: &Setting,
     params: &SparseMatmulParams,
     inputs: &Inputs,
-    (weights, [bytes, kept]): (W, [usize; 2]),
-    kernel: impl Fn([usize; 3], &[f32], &W, &mut [f32]) -> benchbook_simd::Result<()> + 'static,
-) -> Box<dyn Subject> {
-    let SparseMatmulParams { m, n, k, .. } = *params;
+    (made, held): (benchbook_simd::Result<W>, impl Fn(&W) -> [usize; 2]),
+    multiply: Multiply<W>,
+) -> Result<Box<dyn Subject>> {
+    let weights = made.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
+    let ([bytes, kept], &SparseMatmulParams { m, n, k, .. }) = (held(&weights), params);
     let more = vec![own_flops((2 * m * kept) as f64)];
-    product_with(name, setting, &MatmulParams { m, n, k }, inputs, (weights, bytes), more, kernel)
+    let kernel = move |[rows, ..]: [usize; 3], left: &[f32], weights: &W, out: &mut [f32]| {
+        multiply(Isa::detect(), rows, left, weights, out)
+    };
+    Ok(product_with(name, setting, &MatmulParams { m, n, k }, inputs, (weights, bytes), more, kernel))
 }

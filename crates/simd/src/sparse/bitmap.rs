@@ -2,7 +2,8 @@
 //! CSR takes of a weight, and an eighth of a byte for each place (AbouElhamayed et al., "SparAMX", arXiv 2502.12444).
 
 use super::columns::{ByColumn, matmul_columns};
-use crate::error::{Error, Result, expect_len};
+use super::csr::CsrWeights;
+use crate::error::Result;
 use crate::isa::Isa;
 
 /// Steps of a word of bits.
@@ -26,22 +27,15 @@ impl BitmapWeights {
     /// # Errors
     /// Numbers of another count, or more of them than 32 bits count.
     pub fn new(numbers: &[f32], size: [usize; 2]) -> Result<Self> {
+        let CsrWeights { starts, steps, values, .. } = CsrWeights::new(numbers, size)?;
         let [k, n] = size;
-        expect_len("the right factor", &size, numbers.len())?;
-        if u32::try_from(numbers.len()).is_err() {
-            return Err(Error::Shape(format!("{k} by {n} weights are more than 32 bits count")));
-        }
         let words = k.div_ceil(STEPS);
-        let (mut bits, mut starts, mut values) = (vec![0_u32; n * words], vec![0], Vec::new());
-        for column in 0..n {
-            for step in 0..k {
-                let value = numbers[step * n + column];
-                if value != 0.0 {
-                    bits[column * words + step / STEPS] |= 1 << (step % STEPS);
-                    values.push(value);
-                }
+        let mut bits = vec![0_u32; n * words];
+        for (column, ends) in starts.windows(2).enumerate() {
+            for step in &steps[ends[0] as usize..ends[1] as usize] {
+                let step = *step as usize;
+                bits[column * words + step / STEPS] |= 1 << (step % STEPS);
             }
-            starts.push(values.len() as u32);
         }
         Ok(Self { size, bits, starts, values })
     }

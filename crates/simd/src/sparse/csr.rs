@@ -10,10 +10,10 @@ use crate::isa::Isa;
 pub struct CsrWeights {
     size: [usize; 2],
     /// `[n + 1]`: where the weights of a column begin.
-    starts: Vec<u32>,
+    pub(super) starts: Vec<u32>,
     /// The step of each weight, below k, ascending within a column.
-    steps: Vec<u32>,
-    values: Vec<f32>,
+    pub(super) steps: Vec<u32>,
+    pub(super) values: Vec<f32>,
 }
 
 impl CsrWeights {
