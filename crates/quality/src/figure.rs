@@ -84,6 +84,15 @@ impl Figure {
         Self::told(name, unit, value, interval, items, of)
     }
 
+    /// The mean of a value of each of some independent items, by the bootstrap.
+    ///
+    /// # Errors
+    /// There is no item.
+    pub fn of_mean(name: &'static str, unit: &'static str, values: &[f64], of: Of<'_>) -> Result<Self> {
+        let mean = |items: &[usize]| Ok(items.iter().map(|item| values[*item]).sum::<f64>() / items.len() as f64);
+        Self::of_items(name, unit, values.len(), of, mean)
+    }
+
     /// A share of independent items of which each has something or not, with its exact interval.
     ///
     /// # Errors

@@ -131,11 +131,8 @@ pub fn accuracy_difference(truth: &[usize], baseline: &[usize], candidate: &[usi
     checked(truth, baseline, usize::MAX)?;
     checked(truth, candidate, usize::MAX)?;
     let right = |labels: &[usize], item: usize| f64::from(u8::from(labels[item] == truth[item]));
-    let drawn = |items: &[usize]| {
-        let sum: f64 = items.iter().map(|&item| right(candidate, item) - right(baseline, item)).sum();
-        Ok(sum / items.len() as f64)
-    };
-    Figure::of_items("accuracy_difference", "share", truth.len(), of, drawn)
+    let gained: Vec<f64> = (0..truth.len()).map(|item| right(candidate, item) - right(baseline, item)).collect();
+    Figure::of_mean("accuracy_difference", "share", &gained, of)
 }
 
 #[cfg(test)]

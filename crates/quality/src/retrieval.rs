@@ -99,8 +99,7 @@ pub fn ndcg_at(queries: &[Query], k: usize, of: Of<'_>) -> Result<Figure> {
 
 fn mean(name: &'static str, queries: &[Query], of: Of<'_>, score: impl Fn(&Query) -> f64) -> Result<Figure> {
     let scores: Vec<f64> = queries.iter().map(score).collect();
-    let drawn = |items: &[usize]| Ok(items.iter().map(|&item| scores[item]).sum::<f64>() / items.len() as f64);
-    Figure::of_items(name, "share", scores.len(), of, drawn)
+    Figure::of_mean(name, "share", &scores, of)
 }
 
 #[cfg(test)]

@@ -65,6 +65,5 @@ pub fn rouge_l(reference: &str, summary: &str) -> Rouge {
 /// # Errors
 /// There is no summary.
 pub fn mean_f1(name: &'static str, scores: &[Rouge], of: Of<'_>) -> Result<Figure> {
-    let drawn = |items: &[usize]| Ok(items.iter().map(|&item| scores[item].f1).sum::<f64>() / items.len() as f64);
-    Figure::of_items(name, "share", scores.len(), of, drawn)
+    Figure::of_mean(name, "share", &scores.iter().map(|score| score.f1).collect::<Vec<f64>>(), of)
 }

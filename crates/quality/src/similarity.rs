@@ -32,8 +32,7 @@ pub fn mean_cosine(baseline: &[Vec<f32>], candidate: &[Vec<f32>], of: Of<'_>) ->
         return Err(Error::Unequal { what: "embeddings", left: baseline.len(), right: candidate.len() });
     }
     let cosines = baseline.iter().zip(candidate).map(|(a, b)| cosine(a, b)).collect::<Result<Vec<f64>>>()?;
-    let mean = |items: &[usize]| Ok(items.iter().map(|item| cosines[*item]).sum::<f64>() / items.len() as f64);
-    Figure::of_items("cosine_to_f32", "ratio", cosines.len(), of, mean)
+    Figure::of_mean("cosine_to_f32", "ratio", &cosines, of)
 }
 
 /// Pearson's and Spearman's correlation of the cosines of `embeddings` with what people say, each with a bootstrap

@@ -89,9 +89,8 @@ pub fn parts_at(decoders: [&Decoder; 2], ids: &[i32], data: &str) -> Result<Figu
         let [baseline, candidate] = decoders.map(|decoder| generated(decoder, beginning));
         parted.push(logits::diverges_at(&baseline?, &candidate?).unwrap_or(MADE) as f64);
     }
-    let mean = |items: &[usize]| Ok(items.iter().map(|item| parted[*item]).sum::<f64>() / items.len() as f64);
     let of = Of { data, item: "beginning" };
-    Figure::of_items("greedy_parts_at", "count", parted.len(), of, mean).map_err(|error| error.to_string())
+    Figure::of_mean("greedy_parts_at", "count", &parted, of).map_err(|error| error.to_string())
 }
 
 fn generated(decoder: &Decoder, beginning: &[i32]) -> Result<Vec<u32>, Reason> {

@@ -123,9 +123,9 @@ pub fn prepare(
     let data = format!("speech, the first {} of 10", params.sounds);
     let of = Of { data: &data, item: "utterance" };
     let said = |error: benchbook_quality::Error| wrong(error.to_string());
-    if !params.is_seeded() {
-        let figures = heard.compared(&sounds).and_then(|written| written.figures(of)).map_err(said)?;
-        metrics.extend(figures.iter().flat_map(Figure::metrics));
+    let words = if params.is_seeded() { None } else { Some(heard.compared(&sounds).map_err(said)?) };
+    if let Some(words) = &words {
+        metrics.extend(words.figures(of).map_err(said)?.iter().flat_map(Figure::metrics));
     }
     if technique.is_some() {
         let plain = Listener::of(params, None).map_err(wrong)?;
@@ -134,9 +134,8 @@ pub fn prepare(
         metrics.extend(kept([held.numbers, all], (model.counted_parameters() as usize).saturating_sub(all)));
         metrics.push(Metric::measured("positions_kept", heard.left as f64 / beside.left as f64, "share"));
         metrics.extend(mean_cosine(&beside.directions, &heard.directions, of).map_err(said)?.metrics());
-        if !params.is_seeded() {
-            let [plain, own] = [&beside, &heard].map(|heard| heard.compared(&sounds));
-            let figures = plain.and_then(|plain| own?.beside(&plain, of)).map_err(said)?;
+        if let Some(words) = &words {
+            let figures = beside.compared(&sounds).and_then(|plain| words.beside(&plain, of)).map_err(said)?;
             metrics.extend(figures.iter().flat_map(Figure::metrics));
         }
     }
