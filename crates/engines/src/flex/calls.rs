@@ -3,13 +3,20 @@
 
 use std::hint::black_box;
 
-use benchbook_core::{Array, Element, Error, Inputs, Metric, Result, Setting, Subject};
+use benchbook_core::{Array, DType, Element, Error, Inputs, Metric, Result, Setting, Subject};
+use burn::tensor::bf16;
 
 use crate::flex::subject::{NamedInputs, Rows, write_rows};
 
 impl Rows for Array {
     fn write(&mut self, first: usize, values: &[f32]) {
-        Array::write(self, first, values);
+        if self.dtype() == DType::Bf16 {
+            let start = first * self.width();
+            let numbers = &mut self.of_mut::<bf16>()[start..][..values.len()];
+            numbers.iter_mut().zip(values).for_each(|(number, value)| *number = bf16::from_f32(*value));
+        } else {
+            Array::write(self, first, values);
+        }
     }
 }
 

@@ -13,7 +13,6 @@ use burn::tensor::bf16;
 
 use crate::flex::calls::{Calls, Named, room};
 use crate::flex::coded::Format;
-use crate::flex::subject::{NamedInputs, Rows};
 
 /// Multiply-adds of a plain loop at most: what others do in milliseconds would take it seconds.
 const MOST: usize = 1 << 26;
@@ -81,33 +80,6 @@ pub fn product_with<W: Clone + 'static>(
     Box::new(subject.with_metrics(metrics))
 }
 
-/// A left factor in bf16, and what a call makes of it.
-struct Narrow<W> {
-    left: Bf16Rows,
-    weights: W,
-    /// The left factor and the result in f32.
-    wide: Vec<f32>,
-    sums: Vec<f32>,
-}
-
-/// Numbers of bf16 that can be overwritten.
-#[derive(Clone)]
-struct Bf16Rows(Array);
-
-impl Rows for Bf16Rows {
-    fn write(&mut self, first: usize, values: &[f32]) {
-        let start = first * self.0.width();
-        let numbers = &mut self.0.of_mut::<bf16>()[start..][..values.len()];
-        numbers.iter_mut().zip(values).for_each(|(number, value)| *number = bf16::from_f32(*value));
-    }
-}
-
-impl<W> NamedInputs for Narrow<W> {
-    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
-        if name == "a" { Some(&mut self.left) } else { None }
-    }
-}
-
 /// Calls a product of a left factor in bf16, whose result is in bf16 too: a call widens the one and rounds the other.
 ///
 /// # Errors
@@ -122,17 +94,14 @@ pub fn product_in_bf16<W: Clone + 'static>(
 ) -> Result<Box<dyn Subject>> {
     let MatmulParams { m, n, k } = *params;
     let numbers: Vec<bf16> = inputs.numbers("a").iter().map(|number| bf16::from_f32(*number)).collect();
-    let left = Bf16Rows(Array::new(vec![m, k], &numbers));
-    let read = left.0.bytes().len() + bytes;
+    let left = Named("a", Array::new(vec![m, k], &numbers));
+    let read = left.1.bytes().len() + bytes;
     let metrics = vec![weight_bytes(bytes), own_bytes(read + m * n * size_of::<bf16>())];
     let setting = with_copies(setting, inputs, read);
-    let copy = || {
-        let (wide, sums) = (vec![0.0; m * k], vec![0.0; m * n]);
-        Ok(Narrow { left: left.clone(), weights: weights.clone(), wide, sums })
-    };
-    let call = move |held: &mut Narrow<W>, [out]: &mut [Array; 1]| {
-        let Narrow { left, weights, wide, sums } = held;
-        wide.iter_mut().zip(left.0.of::<bf16>()).for_each(|(to, number)| *to = number.to_f32());
+    // Beside the factor its weights, and room for it and for the result in f32.
+    let copy = || Ok((left.clone(), (weights.clone(), vec![0.0; m * k], vec![0.0; m * n])));
+    let call = move |(left, (weights, wide, sums)): &mut (Named, (W, Vec<f32>, Vec<f32>)), [out]: &mut [Array; 1]| {
+        wide.iter_mut().zip(left.1.of::<bf16>()).for_each(|(to, number)| *to = number.to_f32());
         kernel([m, k, n], wide, weights, sums)?;
         out.of_mut::<bf16>().iter_mut().zip(&sums[..]).for_each(|(to, sum)| *to = bf16::from_f32(*sum));
         Ok(())
