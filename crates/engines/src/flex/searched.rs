@@ -12,6 +12,14 @@ use benchbook_models::{Description, Result};
 /// By technique, model and weights.
 static FOUND: Mutex<BTreeMap<u64, Vec<Tried>>> = Mutex::new(BTreeMap::new());
 
+/// What tells a technique on a model apart from all others; `weights` does so with its weights.
+pub fn key(technique: &Technique, model: &Description, weights: impl FnOnce(&mut DefaultHasher)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (technique.name, format!("{model:?}")).hash(&mut hasher);
+    weights(&mut hasher);
+    hasher.finish()
+}
+
 /// The model that a technique makes of one ([`Technique::applied`]); `weights` tells those of the source apart from all others.
 ///
 /// # Errors
@@ -26,10 +34,7 @@ pub fn applied<'a>(
     if !technique.searches() {
         return technique.applied(model, source, positions);
     }
-    let mut hasher = DefaultHasher::new();
-    (technique.name, format!("{model:?}")).hash(&mut hasher);
-    weights(&mut hasher);
-    let key = hasher.finish();
+    let key = key(technique, model, weights);
     let found = || FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     let known = found().get(&key).cloned();
     let applied = technique.applied_after(model, source, positions, known)?;

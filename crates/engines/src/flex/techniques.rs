@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash as _};
 use std::sync::{Mutex, PoisonError};
 
 use benchbook_core::{Array, DType, Inputs, Loop, Metric, Reference, Result, Row, Setting, Step, Subject, Support};
@@ -145,7 +145,7 @@ impl Technical for ForcedDecoding {
         inputs: &Inputs,
         seed: u64,
     ) -> Option<Reference> {
-        let answer = applied(technique, params, inputs, |_, applied| {
+        let answer = applied(technique, params, inputs, |model, applied| {
             let sizes = params.sizes();
             let of = |inputs: &Inputs, sizes: Sizes, otherwise: Otherwise<'_>| {
                 Ok(Self::of(params, (sizes, inputs), otherwise, seed))
@@ -176,7 +176,9 @@ impl Technical for ForcedDecoding {
                 }
                 Change::Chunks(_) => of(inputs, sizes, Otherwise::default()),
                 _ => {
-                    let (key, held) = held_for(technique, params, inputs);
+                    let key = searched::key(technique, model, |hasher| hash_weights(inputs, hasher));
+                    let held = STOOD.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    let held = held.filter(|(of, _)| *of == key).map(|(_, stood)| stood);
                     let is_again = held.is_some();
                     let mut stood = held.map_or_else(|| stands_for(applied, inputs), Ok)?;
                     stood.insert("prompt", inputs.get("prompt").clone());
@@ -209,16 +211,6 @@ fn narrow(sizes: Sizes, model: &Description) -> Sizes {
 /// What the weights of the last case stand for, by technique, case and weights, until it is asked for again: a trial asks twice in
 /// turn, of the same weights before another text, and making them may take longer than the answers do.
 static STOOD: Mutex<Option<(u64, Inputs)>> = Mutex::new(None);
-
-/// The key of a case's weights with a technique, and what they stand for, if that was the last thing that was asked.
-fn held_for(technique: &Technique, params: &ForcedDecodingParams, inputs: &Inputs) -> (u64, Option<Inputs>) {
-    let mut hasher = DefaultHasher::new();
-    (technique.name, format!("{params:?}")).hash(&mut hasher);
-    hash_weights(inputs, &mut hasher);
-    let key = hasher.finish();
-    let held = STOOD.lock().unwrap_or_else(PoisonError::into_inner).take();
-    (key, held.filter(|(of, _)| *of == key).map(|(_, stood)| stood))
-}
 
 /// The inputs of a case with the weights that a technique stands for.
 fn stands_for(applied: &Applied, inputs: &Inputs) -> benchbook_models::Result<Inputs> {
