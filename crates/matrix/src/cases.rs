@@ -117,12 +117,12 @@ impl ModelCase {
             let note = format!("{}; its real weights take {whole_bytes} bytes, and do not fit", seeded.note);
             return Ok(vec![Self { note, ..seeded }]);
         }
-        let together = together(whole_bytes, room_bytes);
-        let mut real: Vec<Self> = asked().map(|real| Self { together, ..real.case(quick) }).collect();
+        let mut real: Vec<Self> = asked().map(|real| real.case(quick)).collect();
         // It takes as long as a run of all others.
         if !quick {
-            real.extend(asked().find_map(Real::generated).map(|case| Self { together, ..case }));
+            real.extend(asked().find_map(Real::generated));
         }
+        real.iter_mut().for_each(|case| case.together = together(whole_bytes, room_bytes));
         let seeded = Some(seeded).filter(|case| case.is_here || real.is_empty());
         Ok(seeded.into_iter().chain(real).collect())
     }
