@@ -11,7 +11,7 @@
 -- the baseline by the same metric (Benjamini-Hochberg, 5 %). Counts that are the same in every process are exact: their
 -- interval is the ratio itself. A comparison that is lost has no ratio, and its reason says why: what became of a
 -- trial; no-value where a variant has no such metric; not-positive, not-finite or not-reached where a value of some
--- replicate can have no ratio; no-pieces where a figure over items, which is judged by pieces of its data, has none; and
+-- replicate can have no ratio; no-pieces where an estimate over items, which is judged by pieces of its data, has none; and
 -- lacks-4-of-24-pieces where one side has not all of the other's.
 SELECT
     run_id,

@@ -38,8 +38,8 @@ enum Says {
     Tokens,
     /// The time of a call.
     Calls,
-    /// A figure of quality by its name.
-    Figure(&'static str),
+    /// A metric of quality by its name.
+    Quality(&'static str),
 }
 
 const MINILM: &str = "weights=minilm-l6 layers=6 heads=12 width=384 hidden=1536 vocabulary=30522 batch=1,32 seq=128";
@@ -62,7 +62,7 @@ static PARTS: [Part; 5] = [
         quick: "",
         often: [1, 1],
         minutes: [10, 1],
-        says: Says::Figure("f1_macro"),
+        says: Says::Quality("f1_macro"),
     },
     Part {
         name: "perplexity",
@@ -74,7 +74,7 @@ static PARTS: [Part; 5] = [
         quick: "tokens=16",
         often: [1, 1],
         minutes: [20, 2],
-        says: Says::Figure("perplexity"),
+        says: Says::Quality("perplexity"),
     },
     Part {
         name: "texts",
@@ -248,7 +248,7 @@ fn table(part: &Part, measured: &[Value], steps: &[Value], metrics: &[Value]) ->
             Says::Tokens => tokens(step),
             Says::Calls if number(row, "median_ns").is_nan() => lost(row),
             Says::Calls => call(row),
-            Says::Figure(name) => metric(name).map_or_else(|| lost(row), |found| figure(name, found)),
+            Says::Quality(name) => metric(name).map_or_else(|| lost(row), |found| estimate(name, found)),
         };
         let variant = text(row, "variant");
         let mut parts = variant.split('/');
@@ -272,7 +272,7 @@ fn precision<'a>(how: &str, dtype: &'a str) -> &'a str {
 
 fn lost(row: &Value) -> [String; 2] {
     let reason = text(row, "reason");
-    [format!("not measured: {}", if reason.is_empty() { "no figure" } else { reason }), "–".to_owned()]
+    [format!("not measured: {}", if reason.is_empty() { "no value" } else { reason }), "–".to_owned()]
 }
 
 /// Tokens a second, of which the longest step makes the fewest.
@@ -288,7 +288,7 @@ fn call(row: &Value) -> [String; 2] {
     [format!("{:.2} ms", ms("median_ns")), interval(bounds, 2, number(row, "replicates"))]
 }
 
-fn figure(name: &str, found: &Value) -> [String; 2] {
+fn estimate(name: &str, found: &Value) -> [String; 2] {
     let of = |column: &str| number(found, column);
     let value = format!("{name} {:.3} over {} items", of("value"), of("items"));
     [value, interval([of("low"), of("high")], 3, 1.0)]
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_have_times_and_figures_their_items() {
+    fn calls_have_times_and_estimates_their_items() {
         let row = json!({ "case_name": "b1", "variant": "fused/flex/f32/2t", "median_ns": 12.5e6, "median_low_ns": 12e6,
                           "median_high_ns": 13e6, "replicates": 5 });
         let told = table(part("texts"), std::slice::from_ref(&row), &[], &[]);
@@ -386,7 +386,7 @@ mod tests {
         let how = "| flex | encoder-int8-rounded, int8 | f1_macro 0.734 over 240 items | 0.680 – 0.790 | – | – | – |";
         assert_eq!(told, [format!("| all-MiniLM-L6-v2: s {how}")]);
         let told = table(part("sentiment"), &[row], &[], &[]);
-        assert!(told[0].contains("not measured: no figure"), "{told:?}");
+        assert!(told[0].contains("not measured: no value"), "{told:?}");
         assert!(absent(part("tokens")).contains("`cargo xtask data smollm2-135m`"));
     }
 }

@@ -2,7 +2,7 @@
 //! sacrebleu's values: tokenization 13a, smoothing `exp`, case kept.
 
 use crate::grams::grams;
-use crate::{Error, Figure, Of, Result};
+use crate::{Error, Estimate, Of, Result};
 use regex::Regex;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -98,8 +98,8 @@ impl Counts {
 ///
 /// # Errors
 /// There is no segment.
-pub fn bleu(segments: &[Counts], of: Of<'_>) -> Result<Figure> {
-    Figure::of_items("bleu", "points", segments.len(), of, |items| Ok(sum(segments, items).bleu()))
+pub fn bleu(segments: &[Counts], of: Of<'_>) -> Result<Estimate> {
+    Estimate::of_items("bleu", "points", segments.len(), of, |items| Ok(sum(segments, items).bleu()))
 }
 
 /// By how many points the candidate's BLEU is above the baseline's on the same segments, paired (Koehn, *Statistical
@@ -107,12 +107,12 @@ pub fn bleu(segments: &[Counts], of: Of<'_>) -> Result<Figure> {
 ///
 /// # Errors
 /// There is no segment, or the two have different numbers of them.
-pub fn bleu_difference(baseline: &[Counts], candidate: &[Counts], of: Of<'_>) -> Result<Figure> {
+pub fn bleu_difference(baseline: &[Counts], candidate: &[Counts], of: Of<'_>) -> Result<Estimate> {
     if baseline.len() != candidate.len() {
         return Err(Error::Unequal { what: "segments", left: candidate.len(), right: baseline.len() });
     }
     let drawn = |items: &[usize]| Ok(sum(candidate, items).bleu() - sum(baseline, items).bleu());
-    Figure::of_items("bleu_difference", "points", baseline.len(), of, drawn)
+    Estimate::of_items("bleu_difference", "points", baseline.len(), of, drawn)
 }
 
 fn sum(segments: &[Counts], items: &[usize]) -> Counts {

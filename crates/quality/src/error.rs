@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-/// The result of a figure or of reading its data.
+/// The result of an estimate or of reading its data.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why there is no figure, or no data.
+/// Why there is no estimate, or no data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is nothing to take a figure of.
-    #[error("there is no {0}: a figure needs one at least")]
+    /// There is nothing to take an estimate of.
+    #[error("there is no {0}: an estimate needs one at least")]
     Empty(&'static str),
     /// Two lists that belong together have different lengths.
     #[error("{left} of {what} stand beside {right}: both sides need the same items in the same order")]

@@ -1,6 +1,6 @@
-//! Figures of labels that a model gives: accuracy, precision, recall and F1.
+//! Estimates of labels that a model gives: accuracy, precision, recall and F1.
 
-use crate::{Error, Figure, Of, Result};
+use crate::{Error, Estimate, Of, Result};
 
 /// How often each class was given for each: `[truth, predicted]`, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,29 +97,29 @@ impl Confusion {
 ///
 /// # Errors
 /// There is no label, or the two differ in number.
-pub fn accuracy(truth: &[usize], predicted: &[usize], of: Of<'_>) -> Result<Figure> {
+pub fn accuracy(truth: &[usize], predicted: &[usize], of: Of<'_>) -> Result<Estimate> {
     checked(truth, predicted, usize::MAX)?;
     let right: Vec<bool> = truth.iter().zip(predicted).map(|(t, p)| t == p).collect();
-    Figure::of_share("accuracy", &right, of)
+    Estimate::of_share("accuracy", &right, of)
 }
 
 /// Macro precision, recall and F1, each with a bootstrap interval over independent items.
 ///
 /// # Errors
 /// Those of [`Confusion::of`].
-pub fn macro_figures(truth: &[usize], predicted: &[usize], classes: usize, of: Of<'_>) -> Result<[Figure; 3]> {
+pub fn macro_estimates(truth: &[usize], predicted: &[usize], classes: usize, of: Of<'_>) -> Result<[Estimate; 3]> {
     checked(truth, predicted, classes)?;
-    let figure = |name: &'static str, score: fn(&Scores) -> f64| {
+    let estimate = |name: &'static str, score: fn(&Scores) -> f64| {
         let drawn = |items: &[usize]| {
             let pairs = items.iter().map(|&item| (truth[item], predicted[item]));
             Ok(score(&Confusion::counted(classes, pairs).macro_scores()))
         };
-        Figure::of_items(name, "share", truth.len(), of, drawn)
+        Estimate::of_items(name, "share", truth.len(), of, drawn)
     };
     Ok([
-        figure("precision_macro", |scores| scores.precision)?,
-        figure("recall_macro", |scores| scores.recall)?,
-        figure("f1_macro", |scores| scores.f1)?,
+        estimate("precision_macro", |scores| scores.precision)?,
+        estimate("recall_macro", |scores| scores.recall)?,
+        estimate("f1_macro", |scores| scores.f1)?,
     ])
 }
 
@@ -127,12 +127,12 @@ pub fn macro_figures(truth: &[usize], predicted: &[usize], classes: usize, of: O
 ///
 /// # Errors
 /// There is no label, or the three differ in number.
-pub fn accuracy_difference(truth: &[usize], baseline: &[usize], candidate: &[usize], of: Of<'_>) -> Result<Figure> {
+pub fn accuracy_difference(truth: &[usize], baseline: &[usize], candidate: &[usize], of: Of<'_>) -> Result<Estimate> {
     checked(truth, baseline, usize::MAX)?;
     checked(truth, candidate, usize::MAX)?;
     let right = |labels: &[usize], item: usize| f64::from(u8::from(labels[item] == truth[item]));
     let gained: Vec<f64> = (0..truth.len()).map(|item| right(candidate, item) - right(baseline, item)).collect();
-    Figure::of_mean("accuracy_difference", "share", &gained, of)
+    Estimate::of_mean("accuracy_difference", "share", &gained, of)
 }
 
 #[cfg(test)]

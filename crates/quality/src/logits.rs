@@ -1,8 +1,8 @@
-//! Figures of logits: perplexity, how far a technique moves the distribution, whether its best token is the same.
+//! Estimates of logits: perplexity, how far a technique moves the distribution, whether its best token is the same.
 //!
 //! Logits are `[positions, vocabulary]`, row by row; a token that a model rules out has -∞.
 
-use crate::{Error, Figure, Of, Result};
+use crate::{Error, Estimate, Of, Result};
 
 /// The rows of logits, of which there is one at least.
 fn rows(logits: &[f32], vocabulary: usize) -> Result<std::slice::ChunksExact<'_, f32>> {
@@ -126,9 +126,9 @@ pub fn diverges_at(baseline: &[u32], candidate: &[u32]) -> Option<usize> {
 ///
 /// # Errors
 /// There is no loss, or one is not finite.
-pub fn perplexity(losses: &[f64], data: &str) -> Result<Figure> {
+pub fn perplexity(losses: &[f64], data: &str) -> Result<Estimate> {
     let of = Of { data, item: "token" };
-    Ok(Figure::of_series("perplexity", "nats", losses, of)?.scaled("perplexity", "ratio", f64::exp))
+    Ok(Estimate::of_series("perplexity", "nats", losses, of)?.scaled("perplexity", "ratio", f64::exp))
 }
 
 /// The ratio of perplexities candidate / baseline on the same tokens: above 1 the candidate is worse. Paired: what makes
@@ -136,30 +136,30 @@ pub fn perplexity(losses: &[f64], data: &str) -> Result<Figure> {
 ///
 /// # Errors
 /// The texts differ in length, and those of [`perplexity`].
-pub fn perplexity_ratio(baseline: &[f64], candidate: &[f64], data: &str) -> Result<Figure> {
+pub fn perplexity_ratio(baseline: &[f64], candidate: &[f64], data: &str) -> Result<Estimate> {
     if baseline.len() != candidate.len() {
         return Err(Error::Unequal { what: "losses", left: candidate.len(), right: baseline.len() });
     }
     let differences: Vec<f64> = baseline.iter().zip(candidate).map(|(b, c)| c - b).collect();
     let of = Of { data, item: "token" };
-    Ok(Figure::of_series("perplexity_ratio", "nats", &differences, of)?.scaled("perplexity_ratio", "ratio", f64::exp))
+    Ok(Estimate::of_series("perplexity_ratio", "nats", &differences, of)?.scaled("perplexity_ratio", "ratio", f64::exp))
 }
 
 /// The mean of [`divergences`], in nats a token, with a block-bootstrap interval.
 ///
 /// # Errors
 /// There is no divergence.
-pub fn divergence(divergences: &[f64], data: &str) -> Result<Figure> {
-    Figure::of_series("kl_divergence", "nats", divergences, Of { data, item: "token" })
+pub fn divergence(divergences: &[f64], data: &str) -> Result<Estimate> {
+    Estimate::of_series("kl_divergence", "nats", divergences, Of { data, item: "token" })
 }
 
 /// The share of positions with the same best token, with a block-bootstrap interval: neighbours are not independent.
 ///
 /// # Errors
 /// There is no position.
-pub fn agreement(agreements: &[bool], data: &str) -> Result<Figure> {
+pub fn agreement(agreements: &[bool], data: &str) -> Result<Estimate> {
     let shares: Vec<f64> = agreements.iter().map(|same| f64::from(u8::from(*same))).collect();
-    Figure::of_series("top1_agreement", "share", &shares, Of { data, item: "token" })
+    Estimate::of_series("top1_agreement", "share", &shares, Of { data, item: "token" })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Figures of rankings: recall at k, mean reciprocal rank, normalized discounted cumulative gain.
+//! Estimates of rankings: recall at k, mean reciprocal rank, normalized discounted cumulative gain.
 
-use crate::{Error, Figure, Of, Result};
+use crate::{Error, Estimate, Of, Result};
 
 /// One query: what was found, best first, and how much each document is worth.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +77,7 @@ fn discounted(gains: impl Iterator<Item = f64>) -> f64 {
 ///
 /// # Errors
 /// There is no query.
-pub fn recall_at(queries: &[Query], k: usize, of: Of<'_>) -> Result<Figure> {
+pub fn recall_at(queries: &[Query], k: usize, of: Of<'_>) -> Result<Estimate> {
     mean("recall_at_k", queries, of, |query| query.recall(k))
 }
 
@@ -85,7 +85,7 @@ pub fn recall_at(queries: &[Query], k: usize, of: Of<'_>) -> Result<Figure> {
 ///
 /// # Errors
 /// There is no query.
-pub fn mean_reciprocal_rank(queries: &[Query], of: Of<'_>) -> Result<Figure> {
+pub fn mean_reciprocal_rank(queries: &[Query], of: Of<'_>) -> Result<Estimate> {
     mean("mrr", queries, of, Query::reciprocal_rank)
 }
 
@@ -93,13 +93,13 @@ pub fn mean_reciprocal_rank(queries: &[Query], of: Of<'_>) -> Result<Figure> {
 ///
 /// # Errors
 /// There is no query.
-pub fn ndcg_at(queries: &[Query], k: usize, of: Of<'_>) -> Result<Figure> {
+pub fn ndcg_at(queries: &[Query], k: usize, of: Of<'_>) -> Result<Estimate> {
     mean("ndcg_at_k", queries, of, |query| query.ndcg(k))
 }
 
-fn mean(name: &'static str, queries: &[Query], of: Of<'_>, score: impl Fn(&Query) -> f64) -> Result<Figure> {
+fn mean(name: &'static str, queries: &[Query], of: Of<'_>, score: impl Fn(&Query) -> f64) -> Result<Estimate> {
     let scores: Vec<f64> = queries.iter().map(score).collect();
-    Figure::of_mean(name, "share", &scores, of)
+    Estimate::of_mean(name, "share", &scores, of)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! rouge-score 0.1.2 without a stemmer: lower case, words of the letters a to z and digits.
 
 use crate::grams::grams;
-use crate::{Error, Figure, Of, Result};
+use crate::{Error, Estimate, Of, Result};
 
 /// What a summary has of a reference, each in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,6 +64,6 @@ pub fn rouge_l(reference: &str, summary: &str) -> Rouge {
 ///
 /// # Errors
 /// There is no summary.
-pub fn mean_f1(name: &'static str, scores: &[Rouge], of: Of<'_>) -> Result<Figure> {
-    Figure::of_mean(name, "share", &scores.iter().map(|score| score.f1).collect::<Vec<f64>>(), of)
+pub fn mean_f1(name: &'static str, scores: &[Rouge], of: Of<'_>) -> Result<Estimate> {
+    Estimate::of_mean(name, "share", &scores.iter().map(|score| score.f1).collect::<Vec<f64>>(), of)
 }

@@ -2,7 +2,7 @@
 
 use crate::data::Similarities;
 use crate::retrieval::{Query, mean_reciprocal_rank, ndcg_at, ranking, recall_at};
-use crate::{Error, Figure, Of, Result};
+use crate::{Error, Estimate, Of, Result};
 use benchbook_stats::{Error as Statistic, Result as Statistics, pearson, spearman};
 
 /// The cosine of two embeddings, in [-1, 1].
@@ -27,12 +27,12 @@ pub fn cosine(a: &[f32], b: &[f32]) -> Result<f64> {
 ///
 /// # Errors
 /// There is no item, there are more of one side, or one has no direction.
-pub fn mean_cosine(baseline: &[Vec<f32>], candidate: &[Vec<f32>], of: Of<'_>) -> Result<Figure> {
+pub fn mean_cosine(baseline: &[Vec<f32>], candidate: &[Vec<f32>], of: Of<'_>) -> Result<Estimate> {
     if baseline.len() != candidate.len() {
         return Err(Error::Unequal { what: "embeddings", left: baseline.len(), right: candidate.len() });
     }
     let cosines = baseline.iter().zip(candidate).map(|(a, b)| cosine(a, b)).collect::<Result<Vec<f64>>>()?;
-    Figure::of_mean("cosine_to_f32", "ratio", &cosines, of)
+    Estimate::of_mean("cosine_to_f32", "ratio", &cosines, of)
 }
 
 /// Pearson's and Spearman's correlation of the cosines of `embeddings` with what people say, each with a bootstrap
@@ -40,7 +40,7 @@ pub fn mean_cosine(baseline: &[Vec<f32>], candidate: &[Vec<f32>], of: Of<'_>) ->
 ///
 /// # Errors
 /// There is not one embedding a document, one has no direction, or the cosines do not vary.
-pub fn correlations(embeddings: &[Vec<f32>], people: &Similarities, data: &str) -> Result<[Figure; 2]> {
+pub fn correlations(embeddings: &[Vec<f32>], people: &Similarities, data: &str) -> Result<[Estimate; 2]> {
     let documents = fitting(embeddings, people)?;
     // Of each pair what the model and what people see, in both orders.
     let mut both = vec![None; documents * documents];
@@ -50,7 +50,7 @@ pub fn correlations(embeddings: &[Vec<f32>], people: &Similarities, data: &str) 
         both[b * documents + a] = pair;
     }
     let of = Of { data, item: "document" };
-    let figure = |name: &'static str, correlation: fn(&[f64], &[f64]) -> Statistics<f64>| {
+    let estimate = |name: &'static str, correlation: fn(&[f64], &[f64]) -> Statistics<f64>| {
         let drawn = |items: &[usize]| {
             // A document that was drawn twice makes no pair with itself.
             let after = |at: usize| items[at + 1..].iter().map(move |b| items[at] * documents + b);
@@ -61,9 +61,9 @@ pub fn correlations(embeddings: &[Vec<f32>], people: &Similarities, data: &str) 
             }
             correlation(&seen, &rated)
         };
-        Figure::of_items(name, "ratio", documents, of, drawn)
+        Estimate::of_items(name, "ratio", documents, of, drawn)
     };
-    Ok([figure("pearson", pearson)?, figure("spearman", spearman)?])
+    Ok([estimate("pearson", pearson)?, estimate("spearman", spearman)?])
 }
 
 /// From which similarity on people find one text relevant to another: half of the way from none to the same.
@@ -78,7 +78,7 @@ const FIRST: usize = 10;
 ///
 /// # Errors
 /// There is not one embedding a document, one has no direction, or no two documents are similar.
-pub fn retrieval(embeddings: &[Vec<f32>], people: &Similarities, data: &str) -> Result<[Figure; 3]> {
+pub fn retrieval(embeddings: &[Vec<f32>], people: &Similarities, data: &str) -> Result<[Estimate; 3]> {
     let documents = fitting(embeddings, people)?;
     let mut gains = vec![0.0; documents * documents];
     for &(a, b, rating) in people.pairs.iter().filter(|(.., rating)| *rating >= RELEVANT) {
@@ -130,10 +130,13 @@ mod tests {
     fn people_who_agree_but_once_have_a_correlation_below_one() {
         let (embeddings, people) = made(12);
         let [pearson, spearman] = correlations(&embeddings, &people, "made").expect("they vary");
-        for figure in [&pearson, &spearman] {
-            let (low, high) = figure.bounds.expect("they vary");
-            assert!(figure.value < 0.999 && low < figure.value && figure.value <= high && high <= 1.0, "{figure}");
-            assert_eq!((figure.items, figure.item), (12, "document"));
+        for estimate in [&pearson, &spearman] {
+            let (low, high) = estimate.bounds.expect("they vary");
+            assert!(
+                estimate.value < 0.999 && low < estimate.value && estimate.value <= high && high <= 1.0,
+                "{estimate}"
+            );
+            assert_eq!((estimate.items, estimate.item), (12, "document"));
         }
     }
 
@@ -143,10 +146,10 @@ mod tests {
         let along = vec![vec![1.0, 0.0]; 4];
         // Cosines of 1, 0.6, 0.8 and 0.
         let other = [vec![2.0, 0.0], vec![3.0, 4.0], vec![4.0, 3.0], vec![0.0, 5.0]];
-        let figure = mean_cosine(&along, &other, of).expect("directions");
-        let (low, high) = figure.bounds.expect("they vary");
-        assert!((figure.value - 0.6).abs() < 1e-12 && low < 0.6 && 0.6 < high && high <= 1.0, "{figure}");
-        assert_eq!((figure.name, figure.items, figure.item), ("cosine_to_f32", 4, "text"));
+        let estimate = mean_cosine(&along, &other, of).expect("directions");
+        let (low, high) = estimate.bounds.expect("they vary");
+        assert!((estimate.value - 0.6).abs() < 1e-12 && low < 0.6 && 0.6 < high && high <= 1.0, "{estimate}");
+        assert_eq!((estimate.name, estimate.items, estimate.item), ("cosine_to_f32", 4, "text"));
         let same = mean_cosine(&along, &along, of).expect("directions");
         assert_eq!((same.value, same.bounds), (1.0, None));
         assert!(matches!(mean_cosine(&along, &other[1..], of), Err(Error::Unequal { left: 4, right: 3, .. })));
@@ -164,7 +167,9 @@ mod tests {
         };
         let pairs = (0..5).flat_map(|a| (a + 1..5).map(move |b| (a, b))).map(rated).collect();
         let mut people = Similarities { documents: vec![String::new(); 5], pairs };
-        let told = |figures: &[Figure; 3]| figures.each_ref().map(|figure| (figure.name, figure.value, figure.items));
+        let told = |estimates: &[Estimate; 3]| {
+            estimates.each_ref().map(|estimate| (estimate.name, estimate.value, estimate.items))
+        };
         // The last one is like none, and asks for nothing.
         let found = retrieval(&embeddings, &people, "made").expect("directions");
         assert_eq!(told(&found), [("recall_at_k", 1.0, 4), ("mrr", 1.0, 4), ("ndcg_at_k", 1.0, 4)]);

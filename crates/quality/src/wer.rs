@@ -1,6 +1,6 @@
 //! The word error rate: substitutions, deletions and insertions over the words that were said.
 
-use crate::{Error, Figure, Of, Result};
+use crate::{Error, Estimate, Of, Result};
 
 /// What is done to both texts before words are compared; the rate depends on it, so the record names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Errors {
 ///
 /// # Errors
 /// There is no utterance, none has a word, or the two are not of the same utterances.
-pub fn word_error_difference(baseline: &[Errors], candidate: &[Errors], of: Of<'_>) -> Result<Figure> {
+pub fn word_error_difference(baseline: &[Errors], candidate: &[Errors], of: Of<'_>) -> Result<Estimate> {
     let words = |all: &[Errors]| all.iter().map(|one| one.words).collect::<Vec<usize>>();
     if words(baseline) != words(candidate) {
         return Err(Error::Unequal { what: of.item, left: baseline.len(), right: candidate.len() });
@@ -86,7 +86,7 @@ pub fn word_error_difference(baseline: &[Errors], candidate: &[Errors], of: Of<'
             words => Ok((sum(candidate) - sum(baseline)) / words as f64),
         }
     };
-    Figure::of_items("word_error_difference", "share", baseline.len(), of, more)
+    Estimate::of_items("word_error_difference", "share", baseline.len(), of, more)
 }
 
 /// The word error rate of all utterances together (above 1 where more was understood than said), with a bootstrap
@@ -94,7 +94,7 @@ pub fn word_error_difference(baseline: &[Errors], candidate: &[Errors], of: Of<'
 ///
 /// # Errors
 /// There is no utterance, or none has a word.
-pub fn word_error_rate(utterances: &[Errors], of: Of<'_>) -> Result<Figure> {
+pub fn word_error_rate(utterances: &[Errors], of: Of<'_>) -> Result<Estimate> {
     if utterances.iter().all(|one| one.words == 0) {
         return Err(Error::Empty("word that was said"));
     }
@@ -106,7 +106,7 @@ pub fn word_error_rate(utterances: &[Errors], of: Of<'_>) -> Result<Figure> {
             words => Ok(sum(|one| one.edits) as f64 / words as f64),
         }
     };
-    Figure::of_items("word_error_rate", "share", utterances.len(), of, rate)
+    Estimate::of_items("word_error_rate", "share", utterances.len(), of, rate)
 }
 
 #[cfg(test)]

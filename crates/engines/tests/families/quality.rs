@@ -1,4 +1,4 @@
-//! Figures of quality: what seeded models may say, and what real ones were measured at by others; the latter are skipped where
+//! Estimates of quality: what seeded models may say, and what real ones were measured at by others; the latter are skipped where
 //! neither weights nor text were brought.
 
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use benchbook_engines::flex::quality::{ROWS, TextQuality, of_embeddings, of_soun
 use benchbook_models::{Encoder, Speech, named, real as weights};
 use benchbook_quality::similarity::{correlations, retrieval};
 use benchbook_quality::wer::{Errors, Normalization, word_error_rate};
-use benchbook_quality::{Figure, Of, data};
+use benchbook_quality::{Estimate, Of, data};
 
 use crate::common::{SEED, setting};
 
@@ -33,7 +33,7 @@ fn value(metrics: &[Metric], name: &str) -> Option<f64> {
 }
 
 #[test]
-fn a_seeded_model_has_no_figure_that_a_verdict_knows() {
+fn a_seeded_model_has_no_estimate_that_a_verdict_knows() {
     let params = Params::default().with("tokens", 33.into());
     let names = |metrics: &[Metric]| metrics.iter().map(|metric| metric.name.clone()).collect::<Vec<String>>();
     assert_eq!(names(&told(0, &params)), ["weight_bytes", "cache_bytes"]);
@@ -53,7 +53,7 @@ fn a_seeded_model_has_no_figure_that_a_verdict_knows() {
 const OF_ITEMS: [&str; 4] = ["cosine_to_f32", "cosine_to_f32_items", "cosine_to_f32_low", "cosine_to_f32_high"];
 
 #[test]
-fn directions_by_rounded_matrices_turn_away_and_a_seeded_model_has_no_other_figure() {
+fn directions_by_rounded_matrices_turn_away_and_a_seeded_model_has_no_other_estimate() {
     let of_row = |row: usize| of(&EmbeddingQuality, &embedding::ROWS[row], &Params::default());
     let names = |metrics: &[Metric]| metrics.iter().map(|metric| metric.name.clone()).collect::<Vec<String>>();
     assert_eq!(names(&of_row(0)), ["weight_bytes"]);
@@ -287,7 +287,7 @@ fn minilm_sees_the_similarities_that_others_have_measured() {
     let encoder = Encoder::load(&named("minilm-l6").unwrap(), &file).unwrap();
     let ids: Vec<Vec<i32>> = people.documents.iter().map(|text| tokenizer.encode(text, 256).unwrap()).collect();
     let directions = encoder.embed(&ids).unwrap();
-    let [pearson, spearman]: [Figure; 2] = correlations(&directions, &people, "lee").unwrap();
+    let [pearson, spearman]: [Estimate; 2] = correlations(&directions, &people, "lee").unwrap();
     // Of sentence-transformers on PyTorch, to three digits.
     assert!((pearson.value - 0.656).abs() < 0.0015, "{pearson}");
     assert!((spearman.value - 0.508).abs() < 0.0015, "{spearman}");

@@ -1,4 +1,4 @@
-//! Figures against the packages that define them, and data that is absent, damaged or real.
+//! Estimates against the packages that define them, and data that is absent, damaged or real.
 
 mod data;
 mod help;

@@ -1,8 +1,8 @@
-//! Figures of logits, labels and rankings against SciPy, NumPy and scikit-learn.
+//! Estimates of logits, labels and rankings against SciPy, NumPy and scikit-learn.
 
 use crate::help::{cases, close};
 use benchbook_quality::Of;
-use benchbook_quality::labels::{Confusion, Scores, accuracy, macro_figures};
+use benchbook_quality::labels::{Confusion, Scores, accuracy, macro_estimates};
 use benchbook_quality::logits::{agreement, agreements, divergence, divergences, losses, perplexity};
 use benchbook_quality::retrieval::{Query, mean_reciprocal_rank, ndcg_at, ranking, recall_at};
 use serde::Deserialize;
@@ -69,14 +69,14 @@ fn labels_agree() {
             same(all.class(class), *wanted, &format!("class {class}"));
         }
         same(all.macro_scores(), case.mean, "macro");
-        let figure = accuracy(&case.truth, &case.predicted, OF).unwrap();
-        close(figure.value, case.accuracy, "accuracy");
-        assert_eq!(figure.items, case.truth.len());
-        let figures = macro_figures(&case.truth, &case.predicted, case.classes, OF).unwrap();
-        assert_eq!(figures.each_ref().map(|figure| figure.name), ["precision_macro", "recall_macro", "f1_macro"]);
-        for (figure, wanted) in figures.iter().zip(case.mean) {
-            close(figure.value, wanted, figure.name);
-            assert!(figure.bounds.is_some_and(|(low, high)| low < high), "{figure}");
+        let estimate = accuracy(&case.truth, &case.predicted, OF).unwrap();
+        close(estimate.value, case.accuracy, "accuracy");
+        assert_eq!(estimate.items, case.truth.len());
+        let estimates = macro_estimates(&case.truth, &case.predicted, case.classes, OF).unwrap();
+        assert_eq!(estimates.each_ref().map(|estimate| estimate.name), ["precision_macro", "recall_macro", "f1_macro"]);
+        for (estimate, wanted) in estimates.iter().zip(case.mean) {
+            close(estimate.value, wanted, estimate.name);
+            assert!(estimate.bounds.is_some_and(|(low, high)| low < high), "{estimate}");
         }
     }
 }

@@ -38,9 +38,9 @@ fn bleu_is_sacrebleus() {
             assert_eq!(&bleu::tokens(hypothesis), tokens, "{hypothesis:?}");
         }
         let counts = counted(&case);
-        let figure = bleu::bleu(&counts, OF).unwrap();
-        close(figure.value, case.bleu, &case.name);
-        assert_eq!(figure.items, case.hypotheses.len());
+        let estimate = bleu::bleu(&counts, OF).unwrap();
+        close(estimate.value, case.bleu, &case.name);
+        assert_eq!(estimate.items, case.hypotheses.len());
         let sum = |of: fn(&Counts) -> u64| counts.iter().map(of).sum::<u64>();
         assert_eq!((sum(|c| c.words), sum(|c| c.reference_words)), (case.words, case.reference_words), "{}", case.name);
         for n in 0..4 {
@@ -60,10 +60,10 @@ fn a_translation_that_is_worse_everywhere_is_told_apart_and_itself_is_not() {
     assert_eq!((same.value, same.bounds), (0.0, None));
     let worse: Vec<Counts> =
         good.iter().map(|counts| Counts { right: counts.right.map(|right| right / 2), ..*counts }).collect();
-    let figure = bleu::bleu_difference(&good, &worse, OF).unwrap();
+    let estimate = bleu::bleu_difference(&good, &worse, OF).unwrap();
     assert!(
-        figure.bounds.is_some_and(|(low, high)| low < figure.value && figure.value < high && high < 0.0),
-        "{figure}"
+        estimate.bounds.is_some_and(|(low, high)| low < estimate.value && estimate.value < high && high < 0.0),
+        "{estimate}"
     );
     assert!(matches!(bleu::bleu_difference(&good, &good[1..], OF), Err(Error::Unequal { .. })));
 }

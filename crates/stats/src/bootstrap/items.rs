@@ -6,14 +6,14 @@ use crate::{Error, Interval, Result, check};
 use rayon::prelude::*;
 
 /// The percentile interval of a figure of `items` independent items (Efron, *Bootstrap Methods*, 1979), in the figure's
-/// unit. `figure` gets the numbers of the items, from 0, some of them several times. One that compares two systems on the
+/// unit. `statistic` gets the numbers of the items, from 0, some of them several times. One that compares two systems on the
 /// same items gives the paired interval of their difference (Koehn, *Statistical Significance Tests for Machine
 /// Translation Evaluation*, 2004).
 ///
 /// # Errors
 /// [`Error::TooFew`] below two items, [`Error::TooFewResamples`], [`Error::BadResample`], [`Error::OutOfRange`] for the
 /// level, [`Error::Constant`] where every resample has the same figure, [`Error::Overflow`], and those of the figure.
-pub fn items_interval<F>(items: usize, level: f64, resamples: &Resamples, figure: F) -> Result<Interval>
+pub fn items_interval<F>(items: usize, level: f64, resamples: &Resamples, statistic: F) -> Result<Interval>
 where
     F: Fn(&[usize]) -> Result<f64> + Sync,
 {
@@ -23,10 +23,10 @@ where
     }
     resamples.fit(items)?;
     let all: Vec<usize> = (0..items).collect();
-    let estimate = figure(&all)?;
+    let estimate = statistic(&all)?;
     let one = |indices: &mut Vec<usize>, row: usize| {
         resamples.draw(row, 0, items, indices);
-        check::number(figure(indices)?)
+        check::number(statistic(indices)?)
     };
     let draws: Result<Vec<f64>> = (0..resamples.count()).into_par_iter().map_init(Vec::new, one).collect();
     let mut draws = draws?;

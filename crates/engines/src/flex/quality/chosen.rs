@@ -56,7 +56,7 @@ impl Which {
         if name == SMOLLM2 { Self::Smollm2 } else { Self::Seeded }
     }
 
-    /// What its figures on a text are of; a seeded model foretells drawn tokens, whatever the text.
+    /// What its estimates on a text are of; a seeded model foretells drawn tokens, whatever the text.
     pub fn data(self, corpus: Corpus) -> &'static str {
         match self {
             Self::Seeded => "drawn tokens",

@@ -2,7 +2,7 @@
 
 use benchbook_core::Metric;
 use benchbook_models::{Decoder, MOST_STEP, Session};
-use benchbook_quality::{Error, Figure, Of, PIECES, logits};
+use benchbook_quality::{Error, Estimate, Of, PIECES, logits};
 
 /// Pieces whose beginnings are gone on with greedily, tokens of such a beginning at most, and tokens that are made.
 const BEGINNINGS: usize = 6;
@@ -53,16 +53,16 @@ pub fn steps(piece: &[i32]) -> impl Iterator<Item = (&[i32], Vec<u32>)> {
 }
 
 impl Beside {
-    /// The figures of a real model, each with its interval and its number of tokens.
-    pub fn figures(&self, data: &str) -> Result<Vec<Metric>, Reason> {
-        let mut figures = vec![logits::perplexity(&self.losses, data)];
+    /// The estimates of a real model, each with its interval and its number of tokens.
+    pub fn estimates(&self, data: &str) -> Result<Vec<Metric>, Reason> {
+        let mut estimates = vec![logits::perplexity(&self.losses, data)];
         if !self.divergences.is_empty() {
-            figures.push(logits::perplexity_ratio(&self.baseline, &self.losses, data));
-            figures.push(logits::divergence(&self.divergences, data));
-            figures.push(logits::agreement(&self.agreements, data));
+            estimates.push(logits::perplexity_ratio(&self.baseline, &self.losses, data));
+            estimates.push(logits::divergence(&self.divergences, data));
+            estimates.push(logits::agreement(&self.agreements, data));
         }
-        let figures: Result<Vec<_>, Error> = figures.into_iter().collect();
-        Ok(figures.map_err(|error| error.to_string())?.iter().flat_map(|figure| figure.metrics()).collect())
+        let estimates: Result<Vec<_>, Error> = estimates.into_iter().collect();
+        Ok(estimates.map_err(|error| error.to_string())?.iter().flat_map(|estimate| estimate.metrics()).collect())
     }
 
     /// What a seeded model tells, under names that no verdict knows.
@@ -81,7 +81,7 @@ impl Beside {
 
 /// After how many tokens greedy generation by two decoders parts, on average over some beginnings; as many as are made, where it
 /// does not.
-pub fn parts_at(decoders: [&Decoder; 2], ids: &[i32], data: &str) -> Result<Figure, Reason> {
+pub fn parts_at(decoders: [&Decoder; 2], ids: &[i32], data: &str) -> Result<Estimate, Reason> {
     let length = ids.len() / PIECES;
     let mut parted = Vec::with_capacity(BEGINNINGS);
     for piece in ids.chunks_exact(length).take(BEGINNINGS) {
@@ -90,7 +90,7 @@ pub fn parts_at(decoders: [&Decoder; 2], ids: &[i32], data: &str) -> Result<Figu
         parted.push(logits::diverges_at(&baseline?, &candidate?).unwrap_or(MADE) as f64);
     }
     let of = Of { data, item: "beginning" };
-    Figure::of_mean("greedy_parts_at", "count", &parted, of).map_err(|error| error.to_string())
+    Estimate::of_mean("greedy_parts_at", "count", &parted, of).map_err(|error| error.to_string())
 }
 
 fn generated(decoder: &Decoder, beginning: &[i32]) -> Result<Vec<u32>, Reason> {

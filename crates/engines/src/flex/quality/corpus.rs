@@ -30,7 +30,7 @@ impl Corpus {
         if name == Self::NAMES[1] { Self::HumanEval } else { Self::Brown }
     }
 
-    /// What figures on it are of.
+    /// What estimates on it are of.
     pub fn data(self) -> &'static str {
         match self {
             Self::Brown => "brown, every twentieth document from its beginning",

@@ -45,12 +45,12 @@ pub fn prepare(
         let (all, model) = (plain.encoder.held().numbers, params.described().map_err(wrong)?);
         metrics.extend(kept([held.numbers, all], (model.counted_parameters() as usize).saturating_sub(all)));
         let of = Of { data: labelled.judged.data(), item: "text" };
-        let figure = mean_cosine(&plain.directions, &own.directions, of);
-        metrics.extend(figure.map_err(|error| wrong(error.to_string()))?.metrics());
+        let estimate = mean_cosine(&plain.directions, &own.directions, of);
+        metrics.extend(estimate.map_err(|error| wrong(error.to_string()))?.metrics());
     }
     let baseline = plain.as_ref().map(|plain| plain.found.as_slice());
-    let figures = labelled.judged.figures(&own.directions, &own.found, baseline);
-    metrics.extend(figures.map_err(|error| wrong(error.to_string()))?);
+    let estimates = labelled.judged.estimates(&own.directions, &own.found, baseline);
+    metrics.extend(estimates.map_err(|error| wrong(error.to_string()))?);
     let truth = match labelled.judged {
         Judged::For { truth, .. } => truth,
         Judged::Nothing | Judged::Similar(_) => Vec::new(),

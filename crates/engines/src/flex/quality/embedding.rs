@@ -13,10 +13,10 @@ use crate::flex::row::fused_row;
 /// A direction for each text, a piece of the texts a step, by a BERT whose matrices were rounded or not.
 ///
 /// Inputs: `ids` of `i32`, all texts one behind the other, and `lengths` `[texts]` of `i32`. The output is `[texts, width]`; what is
-/// checked is one of them. Of `lee`, its figures are the correlations of cosines with the similarities that people gave (`pearson`,
+/// checked is one of them. Of `lee`, its estimates are the correlations of cosines with the similarities that people gave (`pearson`,
 /// `spearman`), and how well the texts are found that people see as similar (`recall_at_k` and `ndcg_at_k` of ten, `mrr`); of
 /// `sentiment`, what the nearer of two class means says: `accuracy`, which is judged by pieces, and `precision_macro`, `recall_macro`
-/// and `f1_macro`. A seeded model says nothing of quality and has no figures, but how far it is from itself as it is.
+/// and `f1_macro`. A seeded model says nothing of quality and has no estimates, but how far it is from itself as it is.
 pub struct EmbeddingQuality;
 
 benchbook_core::parameters! {

@@ -2,7 +2,7 @@
 
 use benchbook_core::{Array, Inputs, Loop, Looping, Metric, Result, Setting, Step, Subject};
 use benchbook_models::{Decoder, Form, MOST_STEP, Plan, Session};
-use benchbook_quality::{Figure, PIECES, logits};
+use benchbook_quality::{Estimate, PIECES, logits};
 
 use super::chosen::{Chosen, Which};
 use super::compared::{beside, parts_at, steps};
@@ -41,7 +41,7 @@ pub fn prepare(
     if params.which() != Which::Seeded {
         let (ids, data) = (inputs.get("ids").of::<i32>(), params.which().data(params.corpus()));
         let parts = plain.as_ref().map(|plain| parts_at([plain, &decoder], ids, data));
-        metrics.extend(parts.transpose().map_err(wrong)?.iter().flat_map(Figure::metrics));
+        metrics.extend(parts.transpose().map_err(wrong)?.iter().flat_map(Estimate::metrics));
     }
     Loaded { decoder, plain, metrics }.subject(name, setting, params, inputs)
 }
@@ -81,7 +81,7 @@ impl Loaded {
         if which == Which::Seeded {
             metrics.extend(found.seeded());
         } else {
-            metrics.extend(found.figures(which.data(params.corpus())).map_err(wrong)?);
+            metrics.extend(found.estimates(which.data(params.corpus())).map_err(wrong)?);
         }
         let session = Session::new(&decoder, params.tokens, MOST_STEP).map_err(|error| wrong(error.to_string()))?;
         metrics.push(Metric::modelled("cache_bytes", session.cache_bytes() as f64, "bytes"));

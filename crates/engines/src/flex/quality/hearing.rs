@@ -6,7 +6,7 @@ use benchbook_models::{AudioEncoder, AudioRoom, Speech, pooled};
 use benchbook_quality::data::Utterance;
 use benchbook_quality::similarity::mean_cosine;
 use benchbook_quality::written::Written;
-use benchbook_quality::{Figure, Of};
+use benchbook_quality::{Estimate, Of};
 
 use super::chosen::Chosen;
 use super::speech::{SpeechQuality, SpeechQualityParams, drawn};
@@ -125,7 +125,7 @@ pub fn prepare(
     let said = |error: benchbook_quality::Error| wrong(error.to_string());
     let words = if params.is_seeded() { None } else { Some(heard.compared(&sounds).map_err(said)?) };
     if let Some(words) = &words {
-        metrics.extend(words.figures(of).map_err(said)?.iter().flat_map(Figure::metrics));
+        metrics.extend(words.estimates(of).map_err(said)?.iter().flat_map(Estimate::metrics));
     }
     if technique.is_some() {
         let plain = Listener::of(params, None).map_err(wrong)?;
@@ -135,8 +135,8 @@ pub fn prepare(
         metrics.push(Metric::measured("positions_kept", heard.left as f64 / beside.left as f64, "share"));
         metrics.extend(mean_cosine(&beside.directions, &heard.directions, of).map_err(said)?.metrics());
         if let Some(words) = &words {
-            let figures = beside.compared(&sounds).and_then(|plain| words.beside(&plain, of)).map_err(said)?;
-            metrics.extend(figures.iter().flat_map(Figure::metrics));
+            let estimates = beside.compared(&sounds).and_then(|plain| words.beside(&plain, of)).map_err(said)?;
+            metrics.extend(estimates.iter().flat_map(Estimate::metrics));
         }
     }
     let hearing = Hearing {

@@ -3,9 +3,9 @@
 use benchbook_core::{Array, Metric};
 use benchbook_models::real;
 use benchbook_quality::data::{self, Similarities};
-use benchbook_quality::labels::{accuracy, accuracy_difference, macro_figures};
+use benchbook_quality::labels::{accuracy, accuracy_difference, macro_estimates};
 use benchbook_quality::similarity::{correlations, cosine, retrieval};
-use benchbook_quality::{Error, Figure, Of, PIECES};
+use benchbook_quality::{Error, Estimate, Of, PIECES};
 
 /// Snippets that are taken of all: of three, two are learned from, and one is judged.
 const SNIPPETS: usize = 720;
@@ -87,7 +87,7 @@ pub fn nearer(direction: &[f32], means: &[Vec<f32>; 2]) -> Result<usize, Error> 
 }
 
 impl Judged {
-    /// What their set is called in a figure.
+    /// What their set is called in an estimate.
     pub fn data(&self) -> &'static str {
         match self {
             Self::Nothing => "drawn texts",
@@ -96,33 +96,33 @@ impl Judged {
         }
     }
 
-    /// The figures of directions; of classes those that were found, and those that the same in `f32` has found.
+    /// The estimates of directions; of classes those that were found, and those that the same in `f32` has found.
     ///
     /// # Errors
-    /// A figure cannot be given.
-    pub fn figures(
+    /// An estimate cannot be given.
+    pub fn estimates(
         &self,
         directions: &[Vec<f32>],
         found: &[usize],
         baseline: Option<&[usize]>,
     ) -> Result<Vec<Metric>, Error> {
         let of = Of { data: self.data(), item: "snippet" };
-        let figures: Vec<Figure> = match self {
+        let estimates: Vec<Estimate> = match self {
             Self::Nothing => Vec::new(),
             Self::Similar(people) => {
-                let mut figures = Vec::from(correlations(directions, people, self.data())?);
-                figures.extend(retrieval(directions, people, self.data())?);
-                figures
+                let mut estimates = Vec::from(correlations(directions, people, self.data())?);
+                estimates.extend(retrieval(directions, people, self.data())?);
+                estimates
             }
             Self::For { truth, .. } => {
-                let mut figures = vec![accuracy(truth, found, of)?];
-                figures.extend(macro_figures(truth, found, 2, of)?);
+                let mut estimates = vec![accuracy(truth, found, of)?];
+                estimates.extend(macro_estimates(truth, found, 2, of)?);
                 if let Some(baseline) = baseline {
-                    figures.push(accuracy_difference(truth, baseline, found, of)?);
+                    estimates.push(accuracy_difference(truth, baseline, found, of)?);
                 }
-                figures
+                estimates
             }
         };
-        Ok(figures.iter().flat_map(Figure::metrics).collect())
+        Ok(estimates.iter().flat_map(Estimate::metrics).collect())
     }
 }

@@ -32,7 +32,7 @@ pub use techniques::{of_embeddings, of_sounds, of_text};
 ///
 /// Input: `ids` `[pieces, tokens + 1]` of `i32`. The output is `[pieces · tokens, 1]`, in nats; what is checked are the first ones.
 /// A real model has real text, which is the same for every seed: a document of the Brown corpus for each piece, its words with spaces
-/// between them, or some functions of HumanEval with the bodies that their authors wrote. Its figures, which say over how many tokens
+/// between them, or some functions of HumanEval with the bodies that their authors wrote. Its estimates, which say over how many tokens
 /// they are, are judged by pieces: `perplexity`, and of few bits, beside the model in `f32` on the same tokens, `perplexity_ratio`,
 /// `kl_divergence` and `top1_agreement`, and where greedy generation parts. A seeded model says nothing of quality: it has a divergence
 /// and an agreement that are called `seeded_`, and no verdict.

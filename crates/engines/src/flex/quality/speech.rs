@@ -20,9 +20,9 @@ use crate::flex::row::fused_row;
 ///
 /// Input: `mel` `[bins, frames]`, the spectrogram of the short one. The output `[1, width]` is a direction: the mean of the positions that
 /// the encoder makes of it, however many are left, of length 1. A real model hears what people have read aloud, two seconds of the first
-/// at first; its figures are `word_error_rate`, `bleu`, `rouge_1`, `rouge_2` and `rouge_l`, and of an encoder that is another
+/// at first; its estimates are `word_error_rate`, `bleu`, `rouge_1`, `rouge_2` and `rouge_l`, and of an encoder that is another
 /// `word_error_difference` and `bleu_difference` on the same sounds. A seeded model hears drawn spectrograms, writes nothing, and has no
-/// figure of quality.
+/// estimate of quality.
 pub struct SpeechQuality;
 
 benchbook_core::parameters! {

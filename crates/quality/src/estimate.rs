@@ -1,4 +1,4 @@
-//! A figure with its interval, on what data and over how many items it is, and how that becomes a part of the record.
+//! An estimate with its interval, on what data and over how many items it is, and how that becomes a part of the record.
 
 use crate::{Error, Result};
 use benchbook_core::Metric;
@@ -7,11 +7,11 @@ use benchbook_stats::{Interval, Resamples, items_interval, series_interval};
 /// The level of all intervals.
 pub const LEVEL: f64 = 0.95;
 
-/// Into how many pieces the data of a figure is parted for the record: the judge compares piece by piece.
+/// Into how many pieces the data of an estimate is parted for the record: the judge compares piece by piece.
 pub const PIECES: usize = 24;
 
-/// The stretches of items that are the pieces, in their order, their sizes within one of each other. The figure of each
-/// piece is a step value of the figure's name (`core::StepsOf::values`): that of the whole is the same in every process,
+/// The stretches of items that are the pieces, in their order, their sizes within one of each other. The estimate of each
+/// piece is a step value of the estimate's name (`core::StepsOf::values`): that of the whole is the same in every process,
 /// and so says nothing of how sure it is.
 ///
 /// # Errors
@@ -23,11 +23,11 @@ pub fn pieces(items: usize, item: &'static str) -> Result<impl Iterator<Item = s
     Ok((0..PIECES).map(move |piece| items * piece / PIECES..items * (piece + 1) / PIECES))
 }
 
-/// Resamples of a figure without a closed form: its bounds then have an error of a sixtieth of their distance.
+/// Resamples of an estimate without a closed form: its bounds then have an error of a sixtieth of their distance.
 const DRAWS: usize = 2_000;
 const SEED: u64 = 19;
 
-/// Of what a figure is.
+/// Of what an estimate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Of<'a> {
     /// The data, such as `brown/ca01-ca44`.
@@ -38,7 +38,7 @@ pub struct Of<'a> {
 
 /// A number that says how good answers are.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
+pub struct Estimate {
     /// Its name in SQL, such as `perplexity`.
     pub name: &'static str,
     /// The number, in `unit`.
@@ -55,7 +55,7 @@ pub struct Figure {
     pub data: String,
 }
 
-impl Figure {
+impl Estimate {
     /// The mean of one value an item in their order, whose neighbours may resemble each other (`nats`, `share`).
     ///
     /// # Errors
@@ -68,19 +68,19 @@ impl Figure {
         Self::told(name, unit, value, series_interval(values, LEVEL), values.len(), of)
     }
 
-    /// A figure of independent items, by the bootstrap; `figure` gets the numbers of items, some of them several times.
+    /// An estimate of independent items, by the bootstrap; `estimate` gets the numbers of items, some of them several times.
     ///
     /// # Errors
-    /// There is no item, or the figure of all items or of a resample cannot be given.
-    pub fn of_items<F>(name: &'static str, unit: &'static str, items: usize, of: Of<'_>, figure: F) -> Result<Self>
+    /// There is no item, or the estimate of all items or of a resample cannot be given.
+    pub fn of_items<F>(name: &'static str, unit: &'static str, items: usize, of: Of<'_>, estimate: F) -> Result<Self>
     where
         F: Fn(&[usize]) -> benchbook_stats::Result<f64> + Sync,
     {
         if items == 0 {
             return Err(Error::Empty(of.item));
         }
-        let value = figure(&(0..items).collect::<Vec<_>>())?;
-        let interval = items_interval(items, LEVEL, &Resamples::seeded(DRAWS, SEED), figure);
+        let value = estimate(&(0..items).collect::<Vec<_>>())?;
+        let interval = items_interval(items, LEVEL, &Resamples::seeded(DRAWS, SEED), estimate);
         Self::told(name, unit, value, interval, items, of)
     }
 
@@ -106,7 +106,7 @@ impl Figure {
         Self::told(name, "share", count as f64 / has.len() as f64, interval, has.len(), of)
     }
 
-    /// The same figure on another scale, by a function that grows.
+    /// The same estimate on another scale, by a function that grows.
     #[must_use]
     pub fn scaled(self, name: &'static str, unit: &'static str, grow: impl Fn(f64) -> f64) -> Self {
         let bounds = self.bounds.map(|(low, high)| (grow(low), grow(high)));
@@ -124,7 +124,7 @@ impl Figure {
         use benchbook_stats::Error as Statistic;
         let bounds = match interval {
             Ok(interval) => Some((interval.low, interval.high)),
-            // The figure stands, and nothing says how far it would be another time.
+            // The estimate stands, and nothing says how far it would be another time.
             Err(Statistic::Constant | Statistic::TooFew { .. }) => None,
             Err(other) => return Err(other.into()),
         };
@@ -142,7 +142,7 @@ impl Figure {
     }
 }
 
-impl std::fmt::Display for Figure {
+impl std::fmt::Display for Estimate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {:.4}", self.name, self.value)?;
         match self.bounds {
@@ -160,18 +160,18 @@ mod tests {
     const OF: Of<'static> = Of { data: "a text", item: "token" };
 
     #[test]
-    fn a_figure_says_of_what_it_is() {
-        let figure = Figure::of_share("accuracy", &[true, false, true, true], OF).expect("items");
-        assert_eq!(figure.to_string(), "accuracy 0.7500 [0.1941, 0.9937] share over 4 tokens of a text");
-        let names: Vec<String> = figure.metrics().into_iter().map(|metric| metric.name).collect();
+    fn an_estimate_says_of_what_it_is() {
+        let estimate = Estimate::of_share("accuracy", &[true, false, true, true], OF).expect("items");
+        assert_eq!(estimate.to_string(), "accuracy 0.7500 [0.1941, 0.9937] share over 4 tokens of a text");
+        let names: Vec<String> = estimate.metrics().into_iter().map(|metric| metric.name).collect();
         assert_eq!(names, ["accuracy", "accuracy_items", "accuracy_low", "accuracy_high"]);
     }
 
     #[test]
-    fn what_does_not_vary_has_a_figure_and_no_interval() {
-        let figure = Figure::of_series("kl", "nats", &[0.0; 50], OF).expect("finite");
-        assert_eq!((figure.value, figure.bounds, figure.metrics().len()), (0.0, None, 2));
-        let few = Figure::of_series("kl", "nats", &[0.1, 0.2], OF).expect("finite");
+    fn what_does_not_vary_has_a_estimate_and_no_interval() {
+        let estimate = Estimate::of_series("kl", "nats", &[0.0; 50], OF).expect("finite");
+        assert_eq!((estimate.value, estimate.bounds, estimate.metrics().len()), (0.0, None, 2));
+        let few = Estimate::of_series("kl", "nats", &[0.1, 0.2], OF).expect("finite");
         assert_eq!((few.bounds, few.items), (None, 2));
     }
 
@@ -188,10 +188,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_figure() {
-        assert!(matches!(Figure::of_series("kl", "nats", &[], OF), Err(Error::Empty("token"))));
-        assert!(matches!(Figure::of_share("accuracy", &[], OF), Err(Error::Empty("token"))));
-        assert!(matches!(Figure::of_items("bleu", "points", 0, OF, |_| Ok(0.0)), Err(Error::Empty("token"))));
-        assert!(Figure::of_series("kl", "nats", &[1.0, f64::NAN], OF).is_err());
+    fn nothing_has_no_estimate() {
+        assert!(matches!(Estimate::of_series("kl", "nats", &[], OF), Err(Error::Empty("token"))));
+        assert!(matches!(Estimate::of_share("accuracy", &[], OF), Err(Error::Empty("token"))));
+        assert!(matches!(Estimate::of_items("bleu", "points", 0, OF, |_| Ok(0.0)), Err(Error::Empty("token"))));
+        assert!(Estimate::of_series("kl", "nats", &[1.0, f64::NAN], OF).is_err());
     }
 }
