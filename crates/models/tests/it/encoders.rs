@@ -9,17 +9,12 @@ use benchbook_models::{
 };
 use serde_json::Value;
 
+use super::numbers;
+
 fn fixture() -> (Value, Seeded) {
     let all: Value = serde_json::from_str(include_str!("../../fixtures/encoders.json")).unwrap();
     let seeded = Seeded { seed: all["seed"].as_u64().unwrap() };
     (all, seeded)
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    match value.as_array() {
-        Some(list) => list.iter().flat_map(numbers).collect(),
-        None => vec![value.as_f64().unwrap()],
-    }
 }
 
 fn described(value: &Value) -> Description {

@@ -4,12 +4,7 @@ use benchbook_models::weights::Seeded;
 use benchbook_models::{Description, Error, ImageEncoder, ImageRoom, named};
 use serde_json::Value;
 
-fn numbers(value: &Value) -> Vec<f64> {
-    match value.as_array() {
-        Some(list) => list.iter().flat_map(numbers).collect(),
-        None => vec![value.as_f64().unwrap()],
-    }
-}
+use super::numbers;
 
 fn fixture() -> Value {
     serde_json::from_str(include_str!("../../fixtures/images.json")).unwrap()

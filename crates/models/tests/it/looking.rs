@@ -4,6 +4,8 @@ use benchbook_models::weights::{Seeded, Source};
 use benchbook_models::{Decoder, Description, Error, ImageEncoder, ImageRoom, Session, named};
 use serde_json::Value;
 
+use super::numbers;
+
 const SEEDED: Seeded = Seeded { seed: 7 };
 
 /// Numbers of the tiny model's text, and lists of tokens that an image comes as.
@@ -42,13 +44,6 @@ fn seen(decoder: &Decoder, image: &[f32], grid: [usize; 2], chunk: usize) -> Vec
     session.look(decoder, image, grid).unwrap();
     assert_eq!(session.held(), 3 + grid[0] * grid[1]);
     session.prefill(decoder, &[31, 2, 9, 9]).unwrap().to_vec()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    match value.as_array() {
-        Some(list) => list.iter().flat_map(numbers).collect(),
-        None => vec![value.as_f64().unwrap()],
-    }
 }
 
 #[test]
