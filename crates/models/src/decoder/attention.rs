@@ -245,7 +245,8 @@ impl Rows<'_> {
     }
 
     /// Heads `[…, rows, head_dim]` behind their norm and their turn, in one of these rooms, where they have any; of those out of latents,
-    /// the last numbers are turned.
+    /// the last numbers are turned, which lie in pairs in checkpoints (`rope_interleave` of Transformers' `modeling_glm4_moe_lite.py`), and
+    /// behind it the first of all pairs before the second ones.
     fn turned<'a>(
         &self,
         gain: Option<&[f32]>,
@@ -258,7 +259,11 @@ impl Rows<'_> {
             let part = latent.rotated;
             let all = numbers / d * part;
             for (to, head) in normed.chunks_exact_mut(part).zip(heads.chunks_exact(d)) {
-                to.copy_from_slice(&head[d - part..]);
+                let (first, second) = to.split_at_mut(part / 2);
+                let (pairs, _) = head[d - part..].as_chunks::<2>();
+                for ((first, second), [one, other]) in first.iter_mut().zip(second).zip(pairs) {
+                    (*first, *second) = (*one, *other);
+                }
             }
             rotary.rotate(isa, rows, self.turn.first, &normed[..all], &mut turned[..all])?;
             for (head, from) in heads.chunks_exact_mut(d).zip(turned.chunks_exact(part)) {

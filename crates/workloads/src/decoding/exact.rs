@@ -85,6 +85,12 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Numbers that lie in pairs, each turned: the first of all pairs, and behind these the second ones.
+    fn turned_pairs(&self, numbers: &[f64]) -> Vec<f64> {
+        let of_pairs = |which: usize| numbers.iter().skip(which).step_by(2).copied();
+        self.turned(&of_pairs(0).chain(of_pairs(1)).collect::<Vec<f64>>())
+    }
+
     /// Queries or keys of the newest position, behind the norms of heads, turned.
     fn placed(&self, heads: &[f64], gain: &str, layer: usize) -> Vec<f64> {
         let one = |head: &[f64]| {
@@ -116,7 +122,7 @@ impl<'a> Model<'a> {
     fn out_of_latent(&self, Latent { kv_rank, rotated, .. }: Latent, layer: usize, seen: &[f64]) -> [Vec<f64>; 2] {
         let Sizes { heads, head_dim: d, .. } = self.sizes;
         let down = self.product("w_latent", layer, seen, kv_rank + rotated);
-        let shared = self.turned(&down[kv_rank..]);
+        let shared = self.turned_pairs(&down[kv_rank..]);
         let latent = self.norm("latent_gain", layer, &down[..kv_rank]);
         let plain = d - rotated;
         let both = self.product("w_key_value", layer, &latent, heads * (plain + d));
@@ -134,7 +140,7 @@ impl<'a> Model<'a> {
         let queries = self.product("w_query", layer, &self.norm("query_latent_gain", layer, &down), all);
         let of_head = |query: &[f64]| {
             let (plain, last) = query.split_at(d - rotated);
-            [plain, &self.turned(last)[..]].concat()
+            [plain, &self.turned_pairs(last)[..]].concat()
         };
         queries.chunks_exact(d).flat_map(of_head).collect()
     }

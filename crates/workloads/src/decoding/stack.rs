@@ -47,7 +47,8 @@ pub struct Sizes {
 }
 
 /// Multi-head latent attention (arXiv 2405.04434, section 2.1): queries come out of a latent with a norm, and so do the values and those
-/// numbers of keys that are not turned; the turned ones, the last of each head, are the same for all keys. Each value is as wide as a key.
+/// numbers of keys that are not turned; the turned ones, the last of each head, are the same for all keys, and neighbours are turned by one
+/// angle. Each value is as wide as a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latent {
     /// Numbers of the latent of queries.
