@@ -1,4 +1,4 @@
-//! Decoders beside PyTorch in `f64` (`fixtures/make_decoders.py`), and what is promised of a session.
+//! Decoders beside Transformers in `f64` (`fixtures/make_decoders.py`), and what is promised of a session.
 
 use benchbook_models::compress::Scheme;
 use benchbook_models::weights::{Safetensors, Seeded, Source};
@@ -46,15 +46,15 @@ fn off(found: &[f32], wanted: &[f64]) -> f64 {
 }
 
 #[test]
-fn logits_are_pytorchs_however_a_prompt_is_taken() {
+fn logits_are_those_of_transformers_however_a_prompt_is_taken() {
     let cases = cases();
-    assert_eq!(cases.len(), 3);
-    for Case { decoder, ids, rows, .. } in &cases {
+    assert_eq!(cases.len(), 5);
+    for Case { model, decoder, ids, rows, .. } in &cases {
         for (row, wanted) in rows {
             for chunk in [1, 5, 23, 64] {
                 let mut session = Session::new(decoder, 31, chunk).unwrap();
                 let found = off(session.prefill(decoder, &ids[..=*row]).unwrap(), wanted);
-                assert!(found < 1e-5, "{:?} row {row} chunk {chunk}: {found}", decoder.text().architecture);
+                assert!(found < 1e-5, "{} row {row} chunk {chunk}: {found}", model.name);
             }
         }
         let mut session = Session::new(decoder, ids.len(), 8).unwrap();
@@ -63,7 +63,7 @@ fn logits_are_pytorchs_however_a_prompt_is_taken() {
         for (place, id) in ids.iter().enumerate() {
             let logits = session.step(decoder, &[*id]).unwrap();
             if let Some((_, wanted)) = next.filter(|(row, _)| *row == place) {
-                assert!(off(logits, wanted) < 1e-5, "{:?} step {place}", decoder.text().architecture);
+                assert!(off(logits, wanted) < 1e-5, "{} step {place}", model.name);
                 next = known.next();
             }
         }
@@ -220,7 +220,8 @@ fn weights_of_a_file_give_the_same_bits() {
         let mut sessions = [&decoder, &read].map(|decoder| Session::new(decoder, 31, 8).unwrap());
         let [drawn, from_file] = &mut sessions;
         assert_eq!(drawn.prefill(&decoder, &ids).unwrap(), from_file.prefill(&read, &ids).unwrap());
-        let other = model.with_layers(model.text.layers + 1);
+        // A GLM has one block more than its layers.
+        let other = model.with_layers(model.text.layers + 2);
         let refused = Decoder::load(&other, &file, usize::MAX).unwrap_err();
         assert!(matches!(refused, Error::Missing { .. }), "{refused}");
     }

@@ -1,4 +1,4 @@
-//! Encoders beside NumPy in `f64` (`fixtures/make_encoders.py`), and what is promised of them.
+//! Encoders beside Transformers and NumPy in `f64` (`fixtures/make_encoders.py`), and what is promised of them.
 
 use benchbook_models::compress::Scheme;
 use benchbook_models::technique::{ALL, Change};
@@ -37,7 +37,7 @@ fn bert() -> (Encoder, Vec<i32>, Value) {
 }
 
 #[test]
-fn positions_and_directions_of_a_text_are_numpys() {
+fn positions_and_directions_of_a_text_are_those_of_transformers() {
     let (encoder, ids, case) = bert();
     let mut room = EncoderRoom::default();
     let hidden = encoder.hidden(&mut room, &ids, 1).unwrap();

@@ -1,4 +1,4 @@
-//! Models beside PyTorch, NumPy, Transformers and plain loops, and what is promised of them and of their techniques.
+//! Models beside Transformers, NumPy and plain loops, and what is promised of them and of their techniques.
 
 mod decoders;
 mod encoders;
