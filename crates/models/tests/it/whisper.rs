@@ -1,7 +1,10 @@
-//! The half of Whisper that writes, beside plain loops in `f64`, and what is promised of it.
+//! The half of Whisper that writes, beside plain loops and Transformers (`fixtures/make_hearing.py`) in `f64`, and what is promised of it.
 
 use benchbook_models::weights::{Seeded, Source};
-use benchbook_models::{Decoder, Description, Error, Form, MOST_STEP, Plan, Session, named};
+use benchbook_models::{AudioEncoder, AudioRoom, Decoder, Description, Error, Form, MOST_STEP, Plan, Session, named};
+use serde_json::Value;
+
+use super::numbers;
 
 const MODEL: &str = r#"
 name = "tiny whisper"
@@ -172,6 +175,32 @@ fn logits_are_those_of_plain_loops_however_a_text_is_taken() {
         let rest = ids.len().min(given + MOST_STEP);
         let found = off(session.step(&decoder, &ids[given..rest]).unwrap(), &right[given..rest].concat());
         assert!(found < 1e-5, "after {given}: {found}");
+    }
+}
+
+#[test]
+fn logits_about_a_sound_are_those_of_transformers() {
+    let all: Value = serde_json::from_str(include_str!("../../fixtures/hearing.json")).unwrap();
+    let model = Description::parse(all["model"].as_str().unwrap()).unwrap();
+    let seeded = Seeded { seed: all["seed"].as_u64().unwrap() };
+    let encoder = AudioEncoder::load(&model, &seeded).unwrap();
+    let decoder = Decoder::load(&model, &seeded, usize::MAX).unwrap();
+    let mel: Vec<f32> = numbers(&all["mel"]).into_iter().map(|number| number as f32).collect();
+    let ids: Vec<i32> = numbers(&all["ids"]).into_iter().map(|id| id as i32).collect();
+    let mut room = AudioRoom::default();
+    let heard = encoder.hidden(&mut room, &mel, 1).unwrap();
+    let found = off(heard, &numbers(&all["heard"]));
+    assert!(found < 1e-5, "what was heard: {found}");
+    // Behind each of the last tokens.
+    let wanted = numbers(&all["logits"]);
+    let first = ids.len() + 1 - wanted.len() / model.text.vocabulary;
+    for chunk in [4, 24] {
+        let mut session = Session::new(&decoder, 24, chunk).unwrap();
+        session.hear(&decoder, heard).unwrap();
+        let before = session.prefill(&decoder, &ids[..first]).unwrap().to_vec();
+        let behind = session.step(&decoder, &ids[first..]).unwrap();
+        let found = off(&[&before[..], behind].concat(), &wanted);
+        assert!(found < 1e-5, "chunk {chunk}: {found}");
     }
 }
 
