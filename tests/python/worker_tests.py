@@ -18,6 +18,7 @@ from unittest import mock
 import numpy
 from benchbook_worker import Device, Engine, Setting, compare, devices, few_bits, machine, memory_of, own, rows, table
 from benchbook_worker import time_of, whole_table, wire
+from benchbook_worker.__main__ import served
 from benchbook_worker.arrays import Numpy
 from benchbook_worker.worker import Worker
 
@@ -110,6 +111,8 @@ class TestRows(unittest.TestCase):
     def test_a_package_is_missing_or_of_another_version(self):
         reason = Device("d", "e", (("no-such-package", "1", ""),)).unavailable()
         self.assertTrue(reason.startswith("the package no-such-package is missing"), reason)
+        reason = Device("d", "e", (("no-such-package", "1", ""),), apart=True).unavailable()
+        self.assertIn("`cargo xtask setup --engine e`", reason)
         self.assertIn("is needed", Device("d", "e", (("numpy", "99", ""),)).unavailable())
         self.assertIn("before 1", Device("d", "e", (("numpy", "0", "1"),)).unavailable())
         self.assertIsNone(Device("d", "e", (("numpy", "1", ""),)).unavailable())
@@ -147,6 +150,18 @@ class TestRows(unittest.TestCase):
         for row in table.ROWS:
             packs = row.packed or row.workload in models
             self.assertTrue(not row.approximates or packs, f"{row.name}: its weights are packed")
+
+    def test_an_engine_is_served_in_one_python(self):
+        def served_with(*words):
+            kept, of = served(table.DEVICES, table.ROWS, [*words, "serve", "--threads", "1"])
+            self.assertEqual({device.name for device in kept}, {name for row in of for name in row.devices}, words)
+            return {device.name for device in kept}
+
+        every = {device.name for device in table.DEVICES}
+        self.assertEqual(served_with(), every)
+        self.assertEqual(served_with("--only", "transformers"), {"transformers", "transformers-mkl"})
+        self.assertEqual(served_with("--but", "transformers,numpy"), every - {"transformers", "transformers-mkl", "numpy"})
+        self.assertEqual(served_with("--only", "no-such-engine"), set())
 
     def test_what_the_table_claims_stands_in_its_text(self):
         # There `list coverage` reads it, which starts no Python.

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use benchbook_tests::{Bench, alive, in_repository, python_line, python_with, python_worker};
+use benchbook_process::ENGINES;
+use benchbook_tests::{Bench, alive, in_repository, python_line, python_with, python_worker, repository};
 use serde_json::Value;
+use xtask::engines;
+use xtask::workspace::Python;
 
 fn odd(python: &Path, way: &str) -> String {
     python_line(python, &format!("-B '{}' {way}", in_repository("tests/python/odd_engine.py").display()))
@@ -130,6 +134,7 @@ fn a_package_that_is_missing_or_of_a_wrong_version_is_a_reason() {
         ("llama-cpp", "llama-cpp-python"),
         ("openvino", "openvino"),
         ("transformers", "transformers"),
+        ("zentorch", "zentorch"),
         ("flash-attention-2", "flash-attn"),
         ("flash-attention-3", "flash-attn-3"),
         ("xformers", "xformers"),
@@ -151,6 +156,56 @@ fn a_package_that_is_missing_or_of_a_wrong_version_is_a_reason() {
     assert!(said.starts_with("numpy is 1.0, and 1.26 or newer"), "{said}");
 }
 
+/// An environment with the packages of a Python, and without engines of its own.
+fn as_project(python: &Path, folder: PathBuf) -> Python {
+    fs::create_dir(&folder).unwrap();
+    let given = python.parent().and_then(Path::parent).unwrap().canonicalize().unwrap();
+    for entry in given.read_dir().unwrap().flatten().filter(|entry| entry.file_name() != ENGINES) {
+        symlink(entry.path(), folder.join(entry.file_name())).unwrap();
+    }
+    Python { executable: folder.join("bin").join(python.file_name().unwrap()), folder }
+}
+
+#[test]
+fn an_engine_in_an_environment_of_its_own_has_its_own_versions_and_reuses_the_rest() {
+    let Some(python) = python_with("numpy") else { return };
+    let bench = Bench::new();
+    let project = as_project(&python, bench.folder().join("project"));
+    let own = engines::environment(&project, "numpy").unwrap();
+    // Its packages are found before those of the project, whose code it has.
+    let metadata = own.packages().unwrap().join("numpy-2.0.99.dist-info/METADATA");
+    fs::create_dir(metadata.parent().unwrap()).unwrap();
+    fs::write(&metadata, "Metadata-Version: 2.1\nName: numpy\nVersion: 2.0.99\n").unwrap();
+    assert_eq!(engines::environment(&project, "numpy").unwrap(), own);
+    assert!(metadata.is_file(), "an environment that works is not made anew");
+
+    let named = format!("--python={}", project.executable.display());
+    let listed = bench.ok(&["list", "devices", &named, "--format", "json"]);
+    let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
+    let told = |device: &str| {
+        let rows = listed.iter().filter(|row| row["device"] == device);
+        rows.filter_map(|row| row["engine"].as_str()).collect::<Vec<&str>>()
+    };
+    assert_eq!(told("numpy"), ["numpy 2.0.99"], "in one Python, which is its own");
+    assert!(told("onnxruntime").len() == 1 && told("zentorch").len() == 1, "all others in that of the project");
+
+    bench.ok(&short(&["matmul", "--set", "m=16", "--implementation", "numpy", "--device", "numpy", &named]));
+    let ran = bench.sql("select distinct engine_version from trials");
+    let is_own = |row: &Value| row["engine_version"].as_str().is_some_and(|told| told.starts_with("2.0.99"));
+    assert!(ran.len() == 1 && ran.iter().all(is_own), "{ran:?}");
+}
+
+#[test]
+fn what_an_engine_wants_of_pip_stands_in_its_table() {
+    let Some(python) = python_with("numpy") else { return };
+    let folder = python.parent().unwrap().to_owned();
+    let project = Python { folder, executable: python };
+    let wanted = |engine| engines::wanted(&repository(), &project, engine);
+    assert_eq!(wanted("zentorch").unwrap(), ["zentorch>=2.14,<2.15", "torch>=2.14,<2.15"]);
+    let error = wanted("no-such-engine").unwrap_err().to_string();
+    assert!(error.contains("no engine `no-such-engine`") && error.contains("onnxruntime, openvino"), "{error}");
+}
+
 #[test]
 fn a_python_that_is_not_there_is_named_and_the_machine_still_measures() {
     let bench = Bench::new();
@@ -165,8 +220,8 @@ fn the_suite_of_engines_measures_all_that_are_here() {
     let Some(python) = python_with("torch, numpy") else { return };
     let (bench, named) = (Bench::new(), format!("--python={}", python.display()));
     // What ends in `-mkl` has the same rows as the library that it is a way of.
-    // Two solve nothing of it.
-    let is_of_it = |name: &str| !(name.ends_with("-mkl") || ["ctranslate2", "llama-cpp"].contains(&name));
+    // Three solve nothing of it, or only on request.
+    let is_of_it = |name: &str| !(name.ends_with("-mkl") || ["ctranslate2", "llama-cpp", "zentorch"].contains(&name));
     let is_here = |(name, available): &(String, String)| available == "here" && is_of_it(name);
     let here: BTreeSet<String> =
         devices(&bench, &python_worker(&python)).into_iter().filter(is_here).map(|(name, _)| name).collect();

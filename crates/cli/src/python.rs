@@ -3,10 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
+use std::iter;
 use std::path::Path;
 
 use benchbook_jupyter::{Interpreter, Surroundings};
 use benchbook_measure::Foreign;
+use benchbook_process::engines;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::coverage::Carried;
@@ -138,7 +140,11 @@ pub fn carried() -> Carried {
     let told = FILES.iter().flat_map(|(_, text)| metrics_in(text)).collect();
     let found = Surroundings::here().and_then(|here| Interpreter::find(&here, None));
     let (packages, absent) = match found {
-        Ok(python) => (packages_of(&python.program), None),
+        Ok(python) => {
+            let own = engines(&python.program);
+            let programs = iter::once(&python.program).chain(own.iter().map(|(_, program)| program));
+            (programs.flat_map(|program| packages_of(program)).collect(), None)
+        }
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
     Carried { claims, told, packages, absent }
@@ -171,14 +177,14 @@ fn packages_of(program: &Path) -> Vec<String> {
 
 /// The worker, for as long as its folder is there: it goes with this value.
 pub struct PythonWorker {
-    /// How it is started.
-    pub foreign: Foreign,
+    /// How it is started: in the Python of most engines, and in that of each engine which has one of its own.
+    pub workers: Vec<Foreign>,
     _lock: File,
     _folder: TempDir,
 }
 
 impl PythonWorker {
-    /// The worker in this Python, or in that of the project.
+    /// The worker in this Python, or in that of the project, and in those of engines that lie in its environment.
     ///
     /// # Errors
     /// There is no Python, or no room for the files.
@@ -204,8 +210,18 @@ impl PythonWorker {
         }
         let mut temporary = OsString::from("TMPDIR=");
         temporary.push(root.join(TEMPORARY));
-        let words = [OsStr::new("env"), temporary.as_os_str(), python.as_os_str(), root.as_os_str()];
-        Ok(Self { foreign: Foreign::of_words(NAME, words), _lock: lock, _folder: folder })
+        let worker = |name: &str, python: &Path, engines: &[&str]| {
+            let words = [OsStr::new("env"), temporary.as_os_str(), python.as_os_str(), root.as_os_str()];
+            Foreign::of_words(name, words.into_iter().chain(engines.iter().map(|word| OsStr::new(*word))))
+        };
+        let own = engines(python);
+        let names = own.iter().map(|(engine, _)| engine.as_str()).collect::<Vec<_>>().join(",");
+        let others = if own.is_empty() { Vec::new() } else { vec!["--but", names.as_str()] };
+        let mut workers = vec![worker(NAME, python, &others)];
+        for (engine, python) in &own {
+            workers.push(worker(&format!("{NAME}-{engine}"), python, &["--only", engine.as_str()]));
+        }
+        Ok(Self { workers, _lock: lock, _folder: folder })
     }
 }
 
@@ -276,6 +292,32 @@ mod tests {
     }
 
     #[test]
+    fn an_engine_with_a_python_of_its_own_is_measured_there_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let python = place.path().join("bin/python");
+        for engine in ["zentorch", "onnxruntime"] {
+            let own = place.path().join("engines").join(engine).join("bin/python");
+            fs::create_dir_all(own.parent().unwrap()).unwrap();
+            fs::copy("/bin/true", own).unwrap();
+        }
+        fs::create_dir_all(place.path().join("engines/half-made/bin")).unwrap();
+        let laid_out = PythonWorker::lay_out_in(place.path(), &python).unwrap();
+        let folder = laid_out._folder.path().display();
+        let start = |python: &str, words: &str| {
+            let python = place.path().join(python);
+            format!("'env' 'TMPDIR={folder}/temporary' '{}' '{folder}' {words}", python.display())
+        };
+        let expected = [
+            ("python", start("bin/python", "'--but' 'onnxruntime,zentorch'")),
+            ("python-onnxruntime", start("engines/onnxruntime/bin/python", "'--only' 'onnxruntime'")),
+            ("python-zentorch", start("engines/zentorch/bin/python", "'--only' 'zentorch'")),
+        ];
+        let found: Vec<(&str, String)> =
+            laid_out.workers.iter().map(|one| (one.name.as_str(), one.command.clone())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
     fn what_is_laid_out_goes_with_it_and_what_was_left_goes_with_the_next() {
         let place = tempfile::tempdir().unwrap();
         let [left, young, other] = ["benchbook-python-left", "benchbook-python-young", "left"].map(|name| {
@@ -288,7 +330,7 @@ mod tests {
         let workers = [(); 2].map(|()| PythonWorker::lay_out_in(place.path(), Path::new("/a python")).unwrap());
         assert!(!left.exists() && young.exists() && other.exists());
         for worker in &workers {
-            let command = &worker.foreign.command;
+            let [Foreign { command, .. }] = worker.workers.as_slice() else { panic!("it has no engines of its own") };
             let folder = command.rsplit('\'').nth(1).unwrap();
             assert_eq!(*command, format!("'env' 'TMPDIR={folder}/temporary' '/a python' '{folder}'"));
             let folder = Path::new(folder);

@@ -15,7 +15,7 @@ mod words;
 pub use answer::output;
 pub use mark::Mark;
 pub use program::Program;
-pub use python::{PYTHON, python};
+pub use python::{ENGINES, PYTHON, engines, python};
 pub use stat::Process;
 pub use supervised::{Ended, Supervised};
 pub use tools::{at_home, git, is_program, minimal_target, without_cargo};

@@ -1,12 +1,15 @@
-//! The Python of the project: where its program lies.
+//! The Python of the project, and those of engines that have one of their own: where their programs lie.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use crate::tools::is_program;
 
 /// The variable that names a Python outright.
 pub const PYTHON: &str = "BENCHBOOK_PYTHON";
+/// The folder of an environment that holds those of engines whose versions clash with its own, each under the engine's name.
+pub const ENGINES: &str = "engines";
 /// Names the project's environment.
 const VENV: &str = "BENCHBOOK_VENV";
 /// Name the environment that is active: virtual, which may lie over conda's, and conda.
@@ -45,6 +48,18 @@ pub fn python(
         let (folder, active) = (folder.display(), ACTIVE.join(", no "));
         format!("no {PYTHON}, no .venv in {folder} or above it, no {active}")
     })
+}
+
+/// The engines that have an environment of their own in that of a Python (`ENVIRONMENT/engines/ENGINE`), each with its Python, in
+/// the order of their names; none beside a Python without an environment.
+pub fn engines(python: &Path) -> Vec<(String, PathBuf)> {
+    let folder = python.parent().and_then(Path::parent).map(|environment| environment.join(ENGINES));
+    let entries = folder.and_then(|folder| folder.read_dir().ok()).into_iter().flatten().flatten();
+    let named = |entry: DirEntry| Some((entry.file_name().into_string().ok()?, entry.path().join("bin/python")));
+    let mut found: Vec<(String, PathBuf)> = entries.filter_map(named).collect();
+    found.retain(|(_, program)| is_program(program));
+    found.sort_unstable();
+    found
 }
 
 fn named(program: PathBuf, by: &str) -> Result<PathBuf, String> {

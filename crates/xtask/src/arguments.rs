@@ -29,6 +29,10 @@ Options
   --minimal    without torch and libtorch, in a target directory of its own
   --conda      makes and uses the conda environment instead of .venv (an active one is used anyway)
 
+Options of setup
+  --engine NAME  beside all else an environment for an engine of the Python worker whose versions clash with the
+                 project's, as in `--engine zentorch`: what it needs in other versions is its own, the rest is reused
+
 Options of bundle
   --newer-glibc  links for the glibc of this machine, and not for 2.31 by packages from PyPI: the archive then
                  needs one as new
@@ -202,8 +206,8 @@ impl Choice {
 pub enum Request {
     /// Show [`HELP`].
     Help,
-    /// Prepare everything that a build needs.
-    Setup(Options),
+    /// Prepare everything that a build needs, and the environment of an engine of this name.
+    Setup(Options, Option<String>),
     /// Show benchbook off.
     Demo(Options),
     /// Open JupyterLab, with these arguments of its own.
@@ -241,6 +245,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
     let mut options = Options::default();
     let mut choice = Choice::default();
     let mut newer_glibc = false;
+    let mut engine = None;
     let mut names = Vec::new();
     let mut ours = ours.iter();
     while let Some(argument) = ours.next() {
@@ -250,6 +255,11 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--conda", _) => options.conda = true,
             (name, "data") if !name.starts_with('-') => names.push(name.to_owned()),
             ("--newer-glibc", "bundle") => newer_glibc = true,
+            ("--engine", "setup") => {
+                let name = ours.next().filter(|word| !word.starts_with('-'));
+                let words = || Error::Usage(format!("`{argument}` takes the name of an engine"));
+                engine = Some(name.ok_or_else(words)?.clone());
+            }
             ("--recording", "bench") => choice.recording = true,
             ("--sql", "bench") => choice.sql = true,
             ("--startup", "bench") => choice.startup = true,
@@ -291,7 +301,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
     }
     match verb.as_str() {
         "help" | "--help" | "-h" => Ok(Request::Help),
-        "setup" => Ok(Request::Setup(options)),
+        "setup" => Ok(Request::Setup(options, engine)),
         "demo" => Ok(Request::Demo(options)),
         "lab" => Ok(Request::Lab(options, theirs)),
         "test" => Ok(Request::Test(options, theirs)),
@@ -371,7 +381,8 @@ mod tests {
         let minimal = Options { minimal: true, conda: false };
         assert_eq!(parsed("")?, Request::Help);
         assert_eq!(parsed("demo --help")?, Request::Help);
-        assert_eq!(parsed("setup --minimal")?, Request::Setup(minimal));
+        assert_eq!(parsed("setup --minimal")?, Request::Setup(minimal, None));
+        assert_eq!(parsed("setup --engine zentorch")?, Request::Setup(Options::default(), Some("zentorch".into())));
         assert_eq!(
             parsed("test -- stats --exact")?,
             Request::Test(Options::default(), vec!["stats".into(), "--exact".into()])
@@ -457,6 +468,8 @@ mod tests {
             ("demo --sql", "`--sql`"),
             ("demo --newer-glibc", "`--newer-glibc`"),
             ("setup -- x", "`--`"),
+            ("setup --engine", "the name of an engine"),
+            ("test --engine zentorch", "`--engine`"),
             ("bench --minutes x", "from 0 to"),
             ("bench --minutes -1", "from 0 to"),
             ("bench --minutes inf", "from 0 to"),

@@ -8,6 +8,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use xtask::arguments::Options;
 use xtask::bundle;
+use xtask::engines;
 use xtask::error::{Error, Named, Result};
 use xtask::process;
 use xtask::step::State;
@@ -36,10 +37,19 @@ pub fn linker(workspace: &Workspace) -> Result<(Python, State)> {
     Ok((python, state))
 }
 
+/// The environment of an engine, which has what the engine needs in other versions than the project, and the rest of the project.
+pub fn of_engine(workspace: &Workspace, project: &Python, engine: &str) -> Result<((), State)> {
+    let wanted = engines::wanted(&workspace.root, project, engine)?;
+    let python = engines::environment(project, engine)?;
+    let state = install(&python, &wanted.iter().map(String::as_str).collect::<Vec<_>>(), None)?;
+    println!("   {engine} in {}; `benchbook run --python` measures it there", python.folder.display());
+    Ok(((), state))
+}
+
 /// The virtual environment in this folder; made, or made anew where its Python no longer runs.
 fn venv(folder: &Path, packages: &Packages) -> Result<Python> {
     let python = Python::in_folder(folder.to_owned());
-    if runs(&python) {
+    if python.has_pip() {
         return Ok(python);
     }
     let range = packages.python().unwrap_or(((3, 10), (3, 15)));
@@ -47,21 +57,14 @@ fn venv(folder: &Path, packages: &Packages) -> Result<Python> {
     let mut make = process::command(&base);
     make.args(["-m", "venv", "--clear"]).arg(folder);
     println!("   $ {}", process::line(&make));
-    process::run(
-        &mut make,
-        "Debian and Ubuntu keep this module in a package of its own: `apt-get install python3-venv`",
-    )?;
-    if runs(&python) {
+    process::run(&mut make, engines::VENV)?;
+    if python.has_pip() {
         return Ok(python);
     }
     Err(Error::Requirement {
         problem: format!("the new environment in {} has no Python with pip", folder.display()),
         remedy: "Debian and Ubuntu: `apt-get install python3-venv`; then run this again".to_owned(),
     })
-}
-
-fn runs(python: &Python) -> bool {
-    python.executable.exists() && python.say("import pip").is_ok()
 }
 
 /// Brings the environment's packages to what `environment.yml` says.

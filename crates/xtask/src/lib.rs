@@ -3,6 +3,7 @@
 
 pub mod arguments;
 pub mod bundle;
+pub mod engines;
 pub mod error;
 pub mod process;
 pub mod step;

@@ -37,7 +37,7 @@ fn carry_out(words: &[String]) -> Result<()> {
             print!("{}", arguments::HELP);
             Ok(())
         }
-        Request::Setup(options) => setup::command(&options),
+        Request::Setup(options, engine) => setup::command(&options, engine.as_deref()),
         Request::Demo(options) => demo::command(&options),
         Request::Lab(options, more) => kernel::lab(&options, &more),
         Request::Test(options, filter) => test::command(&options, &filter),

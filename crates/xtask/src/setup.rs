@@ -11,8 +11,12 @@ use xtask::process;
 use xtask::step::{State, Steps};
 use xtask::workspace::{Python, Ready, Workspace};
 
-pub fn command(options: &Options) -> Result<()> {
-    let ready = ready(options)?;
+pub fn command(options: &Options, engine: Option<&str>) -> Result<()> {
+    let mut ready = ready(options)?;
+    if let Some(engine) = engine {
+        let Ready { workspace, python, steps } = &mut ready;
+        steps.take(&format!("Environment of {engine}"), || environment::of_engine(workspace, python, engine))?;
+    }
     ready.steps.account();
     println!("\nset up; next: `cargo xtask demo` or `cargo xtask test`");
     Ok(())

@@ -140,13 +140,25 @@ impl Python {
         )
     }
 
+    /// Whether it runs, and has pip.
+    pub fn has_pip(&self) -> bool {
+        self.executable.exists() && self.say("import pip").is_ok()
+    }
+
+    /// The folder of its packages.
+    ///
+    /// # Errors
+    /// Those of [`Self::say`].
+    pub fn packages(&self) -> Result<PathBuf> {
+        self.say("import sysconfig; print(sysconfig.get_path('platlib'))").map(PathBuf::from)
+    }
+
     /// The folder of the package torch, which libtorch is a part of; whether it is there or not.
     ///
     /// # Errors
     /// Those of [`Self::say`].
     pub fn torch(&self) -> Result<PathBuf> {
-        let said = self.say("import sysconfig; print(sysconfig.get_path('platlib'))")?;
-        Ok(Path::new(&said).join("torch"))
+        Ok(self.packages()?.join("torch"))
     }
 }
 

@@ -193,7 +193,7 @@ impl BesideArgs {
         let foreign = |(name, command): &(String, String)| Foreign { name: name.clone(), command: command.clone() };
         let mut workers: Vec<Foreign> = self.workers.iter().map(foreign).collect();
         let python = self.python.as_ref().map(|asked| PythonWorker::lay_out(asked.as_deref())).transpose()?;
-        workers.extend(python.iter().map(|python| python.foreign.clone()));
+        workers.extend(python.iter().flat_map(|python| python.workers.clone()));
         Ok(Beside { workers, _python: python })
     }
 

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import sys
 
 from .rows import Device
 
@@ -38,8 +39,8 @@ def no_library():
 TORCH, NUMPY = ("torch", "2.6", "3"), ("numpy", "1.26", "3")
 # Later ones want a later PyTorch than the project's.
 TORCHAO, BITSANDBYTES = ("torchao", "0.14", "0.15"), ("bitsandbytes", "0.46", "1")
-# It follows the versions of PyTorch, and brings the one that it was built for.
-ZENTORCH = ("zentorch", "2.11", "")
+# Its library is for the PyTorch that it was built with, which its package does not say.
+ZENTORCH = (("zentorch", "2.14", "2.15"), ("torch", "2.14", "2.15"))
 COMPRESSOR, PEFT, FLA = ("neural-compressor-pt", "3", "4"), ("peft", "0.15", "1"), ("fla-core", "0.4", "1")
 TRANSFORMERS, ACCELERATE = ("transformers", "5.24", "6"), ("accelerate", "1", "2")
 # It writes the files that llama.cpp reads, and has no part in what is timed.
@@ -62,6 +63,7 @@ DEVICES = [
     Device("ctranslate2", "ctranslate2", (("ctranslate2", "4.5", "5"), NUMPY), "numpy", "ctranslate2_rows"),
     Device("llama-cpp", "llama-cpp-python", (("llama-cpp-python", "0.3.16", "0.4"), NUMPY), "numpy", "llama_rows"),
     Device("openvino", "openvino", (("openvino", "2025", ""), TORCH, NUMPY), "numpy", "openvino_rows", real="f32"),
+    Device("zentorch", "zentorch", ZENTORCH, "torch", "torch_rows", apart=True),
     on_gpu("torch-cuda", "pytorch"),
     on_gpu("flash-attention-2", "flash-attn", ("flash-attn", "2.5", "3")),
     on_gpu("flash-attention-3", "flash-attn-3", ("flash-attn-3", "3", "4")),
@@ -79,3 +81,11 @@ DEVICES = [
         absent=no_cuda,
     ),
 ]
+
+
+def wanted(engine):
+    """What pip is to install for an engine: each package that it needs, in the versions that will do."""
+    needs = {device.engine: device.needs for device in DEVICES}
+    if engine not in needs:
+        sys.exit(f"there is no engine `{engine}`, but {', '.join(sorted(needs))}")
+    return [f"{name}>={least}" + (f",<{below}" if below else "") for name, least, below in needs[engine]]

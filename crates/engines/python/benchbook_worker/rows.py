@@ -77,10 +77,13 @@ def parts(version):
     return tuple(numbers)
 
 
-def lacking(needs):
-    """Which of these packages this Python lacks, or has in a version that will not do; nothing where it has them all."""
+def lacking(needs, apart=None):
+    """Which of these packages this Python lacks, or has in a version that will not do; nothing where it has them all. `apart` is the
+    engine that they are of, where it wants an environment of its own."""
     for package, least, below in needs:
         found = installed(package)
+        if found is None and apart:
+            return f"the package {package} is missing in this Python: `cargo xtask setup --engine {apart}` installs it apart"
         if found is None:
             of_project = "`cargo xtask setup` installs what environment.yml lists"
             return f"the package {package} is missing in this Python: {of_project}, `pip install {package}` any other"
@@ -113,13 +116,15 @@ class Device:
     real: str = ""
     #: Its version, where that is not its package's.
     told: str = ""
+    #: Whether its packages clash with those of others, so that it wants an environment of its own.
+    apart: bool = False
 
     def version(self):
         return self.told or installed(self.needs[0][0])
 
     def unavailable(self):
         """Why it cannot be used here; nothing where it can."""
-        return lacking(self.needs) or (self.absent() if self.absent else None)
+        return lacking(self.needs, self.apart and self.engine) or (self.absent() if self.absent else None)
 
     def hook(self, name):
         return getattr(importlib.import_module("." + self.hooks, __package__), name, None) if self.hooks else None

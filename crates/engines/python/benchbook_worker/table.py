@@ -158,13 +158,13 @@ ROWS = [
         Row(
             "zentorch",
             name,
-            ("torch",),
+            ("zentorch",),
             SINGLE,
             "torch_rows:compile_zentorch",
             "by torch.compile with the backend of zentorch, AMD's library for its processors, and its weights as constants",
             ("EN5",),
             memory=False,
-            needs=(ZENTORCH,),
+            needs=ZENTORCH[1:],
             on_request=True,
         )
         for name in WEIGHTED
