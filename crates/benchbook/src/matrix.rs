@@ -27,7 +27,8 @@ impl Lab {
         Ok(matrix.asked(&self.session()?, "matrix")?)
     }
 
-    /// Heat maps of speed and memory of the cells that [`Lab::matrix`] gives, and how far answers move, against speed.
+    /// Heat maps of speed and memory of the cells that [`Lab::matrix`] gives; of each model with real weights its quality against speed;
+    /// and how far answers of seeded ones move, against speed, which says nothing of quality.
     ///
     /// # Errors
     /// Columns of another answer.

@@ -15,6 +15,7 @@ mod matrix;
 mod optimized;
 mod row;
 mod text;
+mod trades;
 
 pub use comparison::{
     By, Comparison, across, counts, default_baseline, gated, metrics, nothing_to_compare, paired, paired_metrics,

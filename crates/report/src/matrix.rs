@@ -11,12 +11,13 @@ use benchbook_core::counted;
 use benchbook_query::Answer;
 
 use crate::Result;
-use crate::charts::{Figure, Mark, chart, document_after, heat_map};
+use crate::charts::{Figure, document_after, heat_map};
 use crate::helped::helped;
 use crate::html::{SCRIPT, STYLE, escaped, table};
 use crate::optimized::{FITS, commands, optimized};
 use crate::row::{Row, rows};
 use crate::text::Cells;
+use crate::trades::{front, trade_figures};
 
 /// Rows of a table at most.
 const MOST_ROWS: usize = 2_000;
@@ -110,7 +111,9 @@ pub fn matrix_page(
          over them: models are no sample of all models, so that it has no interval. memory ratio and kl divergence are medians.",
     ];
     let front_notes = [
-        "Of each model, the techniques that no other one beats both in speed and in how little answers move (Pareto).",
+        "Of each model, the techniques that neither another one nor the model as it is beats both in speed and in what is lost, by their \
+         estimates (Pareto): in quality where weights are real, with its 95 % interval, and in how far answers move where they are seeded, \
+         which says nothing of quality.",
     ];
     let notes = [
         "A cell is paired block by block with its model as it is, in so many replicates: processes that were started anew. said is the \
@@ -177,8 +180,8 @@ fn measured_on(machines: &Answer) -> String {
     if all.is_empty() { String::new() } else { format!("<p>Measured on {}.</p>\n", escaped(&all.join("; "))) }
 }
 
-/// Heat maps of speed and memory, a row a technique and a column a model, and how far answers move against speed; none where there is
-/// no cell.
+/// Heat maps of speed and memory, a row a technique and a column a model; of each model with real weights its quality against speed; and
+/// how far answers of seeded ones move against speed. None where there is no cell.
 ///
 /// # Errors
 /// Columns that cannot be drawn.
@@ -195,11 +198,7 @@ pub fn matrix_figures(matrix: &Answer) -> Result<Vec<Figure>> {
         heat_map(&[speed])?.with_title("Speed over the model as it is"),
         heat_map(&[memory])?.with_title("Memory of the model as it is over that of weights and cache"),
     ];
-    let moved = scatter(matrix)?;
-    if moved.num_rows() > 0 {
-        let figure = chart(&[moved], Mark::Scatter, "speedup", "KL divergence (nats a token)", Some("technique"))?;
-        figures.push(figure.with_title("How far answers move, against speed"));
-    }
+    figures.extend(trade_figures(matrix)?);
     Ok(figures)
 }
 
@@ -242,47 +241,6 @@ pub fn is_real(row: &Row<'_>) -> bool {
 /// The column of a cell: its model, or the label of its case where the model has several (`heading` of the query `matrix`).
 pub fn across(row: &Row<'_>) -> Option<String> {
     row.text("heading").or_else(|| row.text("model"))
-}
-
-/// Cells that have a speed and a divergence.
-fn scatter(matrix: &Answer) -> Result<RecordBatch> {
-    let known: Vec<(String, f64, f64)> = rows(matrix)
-        .filter_map(|row| Some((row.text("technique")?, row.float("speedup")?, row.float("kl_divergence")?)))
-        .collect();
-    let names = texts(known.iter().map(|(name, ..)| Some(name.clone())).collect());
-    let numbers = |of: fn(&(String, f64, f64)) -> f64| -> ArrayRef {
-        Arc::new(known.iter().map(|one| Some(of(one))).collect::<Float64Array>())
-    };
-    let columns = [
-        ("technique", names),
-        ("speedup", numbers(|one| one.1)),
-        ("KL divergence (nats a token)", numbers(|one| one.2)),
-    ];
-    Ok(RecordBatch::try_from_iter(columns)?)
-}
-
-/// Of each model the techniques that no other one beats in both: speed, and how little it moves the answers (Pareto).
-fn front(matrix: &Answer) -> Result<Answer> {
-    let known: Vec<(String, String, f64, f64)> = rows(matrix)
-        .filter_map(|row| {
-            Some((across(&row)?, row.text("technique")?, row.float("speedup")?, row.float("kl_divergence")?))
-        })
-        .collect();
-    let beats = |one: &(String, String, f64, f64), other: &(String, String, f64, f64)| {
-        let as_good = one.2 >= other.2 && one.3 <= other.3;
-        one.0 == other.0 && as_good && (one.2 > other.2 || one.3 < other.3)
-    };
-    let best: Vec<_> = known.iter().filter(|one| !known.iter().any(|other| beats(other, one))).collect();
-    let number = |of: fn(&(String, String, f64, f64)) -> f64| -> ArrayRef {
-        Arc::new(best.iter().map(|one| Some(of(one))).collect::<Float64Array>())
-    };
-    let columns = [
-        ("model", texts(best.iter().map(|one| Some(one.0.clone())).collect())),
-        ("technique", texts(best.iter().map(|one| Some(one.1.clone())).collect())),
-        ("speedup", number(|one| one.2)),
-        ("kl_divergence", number(|one| one.3)),
-    ];
-    Ok(RecordBatch::try_from_iter(columns)?.into())
 }
 
 /// The cells of some columns of an answer, or of all.
@@ -338,13 +296,6 @@ pub mod tests {
 
     const ABOUT: [(&str, &str); 3] =
         [("int8", "eight bits & a scale"), ("nf4", "four bits"), ("e4m3", "floats of eight bits")];
-
-    #[test]
-    fn the_front_leaves_out_who_is_beaten_in_both() {
-        let best = front(&answer(&CELLS)).unwrap();
-        let names: Vec<String> = rows(&best).filter_map(|row| row.text("technique")).collect();
-        assert_eq!(names, ["int8", "2of4"], "nf4 is slower than int8, and moves more");
-    }
 
     #[test]
     fn a_page_shows_every_cell_and_needs_no_network() {

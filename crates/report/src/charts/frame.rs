@@ -199,16 +199,16 @@ pub(crate) fn above_row(text: &str, row: f64, shift_px: f64) -> Annotation {
 
 /// A vertical line over the whole height of the plot at `x`.
 pub(crate) fn vertical_rule(x: f64) -> Shape {
-    Shape::new()
-        .shape_type(ShapeType::Line)
-        .layer(ShapeLayer::Below)
-        .x_ref("x")
-        .x0(x)
-        .x1(x)
-        .y_ref("paper")
-        .y0(0.0)
-        .y1(1.0)
-        .line(ShapeLine::new().color(RULE).width(1.5))
+    rule().x_ref("x").x0(x).x1(x).y_ref("paper").y0(0.0).y1(1.0)
+}
+
+/// A horizontal line over the whole width of the plot at `y`.
+pub(crate) fn horizontal_rule(y: f64) -> Shape {
+    rule().x_ref("paper").x0(0.0).x1(1.0).y_ref("y").y0(y).y1(y)
+}
+
+fn rule() -> Shape {
+    Shape::new().shape_type(ShapeType::Line).layer(ShapeLayer::Below).line(ShapeLine::new().color(RULE).width(1.5))
 }
 
 fn configuration() -> Configuration {

@@ -2,9 +2,9 @@
 //!
 //! Six figures: [`distribution`] (every sample), [`speedup`] (ratios with their intervals), [`scaling`] (time against
 //! size on log–log axes), [`history`] (time over the runs of a store), [`heat_map`] (ratios of pairs of names) and [`roofline`]
-//! (speed over operations for each byte, below the roofs); [`chart`] draws two columns of any answer. A
-//! [`Figure`] gives plotly JSON, a piece of HTML for a page of the caller's own, and, where a browser is present, PNG and
-//! SVG. [`document`] makes a whole page that works offline.
+//! (speed over operations for each byte, below the roofs); [`chart`] draws two columns of any answer, and the page of a matrix has
+//! quality against speed besides. A [`Figure`] gives plotly JSON, a piece of HTML for a page of the caller's own, and, where a
+//! browser is present, PNG and SVG. [`document`] makes a whole page that works offline.
 //! Statistics come in as columns: nothing here does more than lay out what it is given.
 
 mod browser;
@@ -26,6 +26,7 @@ mod scaling;
 mod speedup;
 mod strip;
 mod text;
+mod trade;
 
 pub use browser::Browser;
 pub use distribution::{MAX_POINTS_PER_FIGURE, MAX_POINTS_PER_STRIP, MAX_STRIPS, distribution};
@@ -40,3 +41,4 @@ pub use roofline::roofline;
 pub use scaling::scaling;
 pub use speedup::speedup;
 pub use text::{html as escape_html, in_lines};
+pub(crate) use trade::{Around, Trade, trade};

@@ -60,23 +60,28 @@ fn nothing() -> Answer {
 fn the_page_of_a_matrix_tells_first_and_draws_its_maps() {
     let Some(browser) = browser() else { return };
     let matrix = batch(vec![
-        ("model", text(["a", "a", "b"])),
-        ("technique", text(["int8", "2of4", "int8"])),
-        ("cell", text(["measured", "measured", "not here"])),
-        ("helps", words([Some("faster and smaller"), Some("smaller"), None])),
-        ("said", words([Some("faster"), Some("undecided"), None])),
-        ("why", words([None, None, Some("b has none")])),
-        ("speedup", floats([Some(2.1), Some(1.02), None])),
-        ("low", floats([Some(2.0), Some(0.9), None])),
-        ("high", floats([Some(2.2), Some(1.1), None])),
-        ("memory_ratio", floats([Some(0.26), Some(0.57), None])),
-        ("kl_divergence", floats([Some(0.001), Some(0.4), None])),
+        ("model", text(["a", "a", "b", "c"])),
+        ("technique", text(["int8", "2of4", "int8", "int8"])),
+        ("cell", text(["measured", "measured", "not here", "measured"])),
+        ("weights", text(["real", "real", "seeded", "seeded"])),
+        ("helps", words([Some("faster and smaller"), Some("smaller"), None, Some("faster and smaller")])),
+        ("said", words([Some("faster"), Some("undecided"), None, Some("faster")])),
+        ("why", words([None, None, Some("b has none"), None])),
+        ("speedup", floats([Some(2.1), Some(1.02), None, Some(1.9)])),
+        ("low", floats([Some(2.0), Some(0.9), None, Some(1.8)])),
+        ("high", floats([Some(2.2), Some(1.1), None, Some(2.0)])),
+        ("memory_ratio", floats([Some(0.26), Some(0.57), None, Some(0.26)])),
+        ("kl_divergence", floats([Some(0.001), Some(0.4), None, Some(0.002)])),
+        ("perplexity_ratio", floats([Some(1.002), Some(7.5), None, None])),
+        ("perplexity_ratio_low", floats([Some(1.001), Some(7.1), None, None])),
+        ("perplexity_ratio_high", floats([Some(1.003), Some(8.0), None, None])),
     ]);
     let optimizations = batch(vec![("optimization", text(["sparse networks"])), ("technique", text(["2of4"]))]);
     let none = nothing();
     let page = matrix_page(&matrix.into(), &none, &optimizations.into(), &none, &none, &[]).expect("a page");
     let told = seen(&browser, &page.replace("</main>", &format!("{COUNT}</main>")));
-    for id in ["figure-1", "figure-2", "figure-3"] {
+    // Two maps, quality of real weights, and how far answers of seeded ones move.
+    for id in ["figure-1", "figure-2", "figure-3", "figure-4"] {
         assert_eq!(told[id]["drawn"], "yes", "{id} of {told}");
     }
     let at = |part: &str| page.find(part).expect(part);
