@@ -3,11 +3,13 @@
 mod cholesky;
 mod coded;
 mod factors;
+mod low_rank;
 mod pruning;
 mod singular;
 
 pub use cholesky::cholesky;
 pub use coded::{Coded, GROUP, Held, INT4, Scheme};
 pub use factors::factors;
+pub use low_rank::Factors;
 pub use pruning::{kept_parts, largest, singles, squares, two_of_four};
 pub use singular::{Svd, randomised_svd};

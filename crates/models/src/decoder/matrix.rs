@@ -1,14 +1,15 @@
 //! A matrix of a decoder in one of many forms, each multiplied by the kernel that is made for it.
 
+use std::sync::Arc;
+
 use benchbook_simd::{
     Activation, CsrWeights, Isa, LinearWeights, PackedWeights, Pruned, TwoFourWeights, activate, linear, matmul_csr,
     matmul_low_rank, matmul_packed, matmul_two_four,
 };
 
 use half::bf16;
-use rayon::prelude::*;
 
-use crate::compress::{Scheme, factors, singles, two_of_four};
+use crate::compress::{Factors, Scheme, singles, two_of_four};
 use crate::error::Result;
 use crate::packing::transposed;
 
@@ -52,19 +53,10 @@ impl Form {
             Self::Coded(scheme) => Ok(scheme.coded(&numbers, size)?.numbers),
             Self::Bf16 => Ok(halves(&numbers).iter().map(|half| half.to_f32()).collect()),
             Self::LowRank(part) => {
-                let rank = rank(size, part);
-                let [first, second] = factors(&numbers, size, rank);
-                let mut product = vec![0.0; numbers.len()];
-                let rows = product.par_chunks_exact_mut(size[1]).zip(first.par_chunks_exact(rank));
-                rows.for_each(|(sums, first)| {
-                    let terms = first.iter().zip(second.chunks_exact(size[1]));
-                    let mut exact = vec![0.0_f64; size[1]];
-                    for (left, row) in terms {
-                        exact.iter_mut().zip(row).for_each(|(sum, right)| *sum += f64::from(*left) * f64::from(*right));
-                    }
-                    sums.iter_mut().zip(exact).for_each(|(sum, exact)| *sum = exact as f32);
-                });
-                Ok(product)
+                let factors = Factors::shared(&numbers, size, rank(size, part));
+                // Nothing of the matrix lies beside what stands for it.
+                drop(numbers);
+                Ok(factors.product())
             }
             Self::Plain | Self::TwoOfFour | Self::Singles(_) => {
                 self.prune(&mut numbers, size);
@@ -113,7 +105,7 @@ enum Kind {
     Coded(PackedWeights),
     TwoOfFour(TwoFourWeights),
     Singles(CsrWeights),
-    LowRank([Vec<f32>; 2], usize),
+    LowRank(Arc<Factors>),
 }
 
 /// What matrices take.
@@ -151,7 +143,7 @@ impl Matrix {
             Form::Coded(scheme) => Kind::Coded(PackedWeights::new(&scheme.coded(weight, size)?.weights(), isa)?),
             Form::TwoOfFour => Kind::TwoOfFour(TwoFourWeights::new(&Pruned::Numbers(weight, size), isa)?),
             Form::Singles(_) => Kind::Singles(CsrWeights::new(weight, size)?),
-            Form::LowRank(part) => Kind::LowRank(factors(weight, size, rank(size, part)), rank(size, part)),
+            Form::LowRank(part) => Kind::LowRank(Factors::shared(weight, size, rank(size, part))),
         };
         let kept = weight.iter().filter(|number| **number != 0.0).count();
         let held = match &kind {
@@ -159,8 +151,8 @@ impl Matrix {
             Kind::Coded(packed) => Held { bytes: packed.bytes(), numbers: weight.len() },
             Kind::TwoOfFour(packed) => Held { bytes: packed.bytes(), numbers: kept },
             Kind::Singles(packed) => Held { bytes: packed.bytes(), numbers: kept },
-            Kind::LowRank([first, second], _) => {
-                let numbers = first.len() + second.len();
+            Kind::LowRank(factors) => {
+                let numbers = factors.first.len() + factors.second.len();
                 Held { bytes: numbers * size_of::<f32>(), numbers }
             }
         };
@@ -197,7 +189,8 @@ impl Matrix {
             }
             Kind::TwoOfFour(weights) => matmul_two_four(rows, input, weights, out)?,
             Kind::Singles(weights) => matmul_csr(self.isa, rows, input, weights, out)?,
-            Kind::LowRank([first, second], rank) => {
+            Kind::LowRank(factors) => {
+                let Factors { first, second, size: [_, rank, _] } = &**factors;
                 matmul_low_rank(self.isa, [rows, inner, *rank, outer], input, [first, second], out)?;
             }
         }
