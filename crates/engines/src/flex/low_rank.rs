@@ -1,12 +1,11 @@
 //! Matrix products by a right factor of low rank: two narrow products in the place of one.
 //!
-//! The factors ([`factors`]) are made before anything is timed. Each call is checked against the product by what they multiply to.
+//! The factors ([`Factors`]) are made before anything is timed. Each call is checked against the product by what they multiply to.
 
 use benchbook_core::{DType, Inputs, Reference, Result, Row, Setting, Subject, Support};
-use benchbook_models::compress::factors;
+use benchbook_models::compress::Factors;
 use benchbook_simd::{Isa, matmul_low_rank};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
-use rayon::prelude::*;
 
 use crate::flex::row::fused_row;
 use crate::flex::weight_only::{by_weights, own_flops, product_with};
@@ -39,27 +38,22 @@ fn soon_factored(_device: &str, _dtype: DType, params: &MatmulParams) -> Support
     Support::No(format!("{products} multiply-adds to factor it by take too long, {MOST} are the most"))
 }
 
+fn factored(params: &MatmulParams, inputs: &Inputs) -> Factors {
+    Factors::of(inputs.numbers("b"), [params.k, params.n], rank(params))
+}
+
 fn prepare(name: &'static str, setting: &Setting, params: &MatmulParams, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-    let (factors, rank) = (factors(inputs.numbers("b"), [params.k, params.n], rank(params)), rank(params));
-    let bytes: usize = factors.iter().map(|factor| size_of_val(&**factor)).sum();
+    // Not shared: a cold call reads copies in memory of their own.
+    let (factors, rank) = (factored(params, inputs), rank(params));
+    let bytes = size_of_val(&*factors.first) + size_of_val(&*factors.second);
     let more = vec![own_flops((2 * params.m * rank * (params.k + params.n)) as f64)];
-    let call = move |[m, k, n]: [usize; 3], left: &[f32], [first, second]: &[Vec<f32>; 2], out: &mut [f32]| {
-        matmul_low_rank(Isa::detect(), [m, k, rank, n], left, [first, second], out)
+    let call = move |[m, k, n]: [usize; 3], left: &[f32], by: &Factors, out: &mut [f32]| {
+        matmul_low_rank(Isa::detect(), [m, k, rank, n], left, [&by.first, &by.second], out)
     };
     Ok(product_with(name, setting, params, inputs, (factors, bytes), more, call))
 }
 
 /// The product by what the factors multiply to, in `f64`.
 fn answer(params: &MatmulParams, inputs: &Inputs, seed: u64) -> Option<Reference> {
-    let (n, rank) = (params.n, rank(params));
-    let [first, second] = factors(inputs.numbers("b"), [params.k, n], rank);
-    let row = |first: &[f32]| {
-        let mut sums = vec![0.0; n];
-        for (left, right) in first.iter().zip(second.chunks_exact(n)) {
-            sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += f64::from(*left) * f64::from(*right));
-        }
-        sums.into_iter().map(|sum| sum as f32)
-    };
-    let weights: Vec<f32> = first.par_chunks_exact(rank).flat_map_iter(row).collect();
-    by_weights(params, inputs, seed, &weights)
+    by_weights(params, inputs, seed, &factored(params, inputs).product())
 }
