@@ -53,9 +53,11 @@ Options of bench (without any: the first four)
                chooses and `--minutes` shortens; what was measured of the others before is told beside
   --training   as `--kernels training`: optimizers, fusion, compression, adapters, whole steps, pools (three hours)
   --models     models with real weights on every engine that is here: tokens a second, memory, perplexity and F1,
-               each with its interval; goes on where it was (`--minutes N`, `--again`), `--quick` is a look of a
-               quarter of an hour. Its weights and texts come by `data smollm2-135m minilm-l6 whisper-base brown
-               sentiment`; only where asked for
+               each with its interval; goes on where it was (`--minutes N`, `--again`), from part to part, with that
+               which was begun longest ago. The first process of a part runs to its end and tells how long all
+               five take; they begin where so much time is left, and what they need is told where it is not.
+               `--quick` has fewer tokens, texts and engines. Its weights and texts come by `data smollm2-135m
+               minilm-l6 whisper-base brown sentiment`; only where asked for
   --claims     published claims, into datasets/claims.csv: hours, an hour without those of many steps (`--only` names
                some of them); only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
