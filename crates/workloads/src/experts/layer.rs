@@ -44,7 +44,7 @@ const MOST_NUMBERS: f64 = 1e10;
 
 /// The seed where there is none: that of the logits by which work is counted, which has to follow from the case alone, and of the
 /// rows that are looked at beside outputs that have gone another way.
-pub(super) const FIXED: u64 = 0;
+pub(crate) const FIXED: u64 = 0;
 
 impl Layer {
     /// Refuses what no layer can be.
@@ -135,13 +135,10 @@ impl Layer {
     fn token(&self, inputs: &Inputs, token: usize, experts: &[(usize, f64)]) -> Vec<f64> {
         let Self { width, hidden, .. } = *self;
         let [input, gate, up, down] = ["input", "w_gate", "w_up", "w_down"].map(|name| inputs.numbers(name));
+        let row: Vec<f64> = input[token * width..][..width].iter().map(|x| f64::from(*x)).collect();
         let mut sums = vec![0.0; width];
         for (expert, weight) in experts {
-            let mine = expert * width * hidden..(expert + 1) * width * hidden;
-            let row = || input[token * width..][..width].iter().map(|x| f64::from(*x));
-            let [gate, up] = [gate, up].map(|all| times(row(), &all[mine.clone()], hidden));
-            let between = gate.into_iter().zip(up).map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up);
-            let given = times(between, &down[mine], width);
+            let given = of_expert(*expert, &row, [gate, up, down], hidden);
             sums.iter_mut().zip(given).for_each(|(sum, given)| *sum += weight * given);
         }
         sums
@@ -179,4 +176,12 @@ impl Layer {
         }
         metrics
     }
+}
+
+/// What an expert makes of a row, silu(row · gate) ⊙ (row · up) · down; its factors lie among those of all experts.
+pub(crate) fn of_expert(expert: usize, row: &[f64], [gate, up, down]: [&[f32]; 3], hidden: usize) -> Vec<f64> {
+    let mine = expert * row.len() * hidden..(expert + 1) * row.len() * hidden;
+    let [gate, up] = [gate, up].map(|all| times(row.iter().copied(), &all[mine.clone()], hidden));
+    let between = gate.into_iter().zip(up).map(|(gate, up)| gate / (1.0 + (-gate).exp()) * up);
+    times(between, &down[mine], row.len())
 }

@@ -80,9 +80,7 @@ impl Router {
     /// The name of a parameter, with what would be right.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         let Self { tokens, experts, chosen, .. } = *self;
-        if chosen > experts {
-            return Err(("chosen", format!("{chosen} of {experts} experts cannot be chosen, give {experts} at most")));
-        }
+        check_chosen(chosen, experts)?;
         if tokens * experts > MOST_LOGITS {
             return Err(("tokens", format!("tokens × experts is {}, give {MOST_LOGITS} at most", tokens * experts)));
         }
@@ -159,16 +157,8 @@ impl Router {
         let scores: Vec<f64> = (0..logits.len()).map(of).collect();
         // Scores of the same numbers are the same in every precision.
         let same = |a: usize, b: usize| logits[a] == logits[b] && bias.is_none_or(|bias| bias[a] == bias[b]);
-        let mut order: Vec<usize> = (0..logits.len()).collect();
-        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-        if let Some(taken) = taken {
-            let right = allowed(&scores, same, order.clone(), taken);
-            return right.map_or_else(|| (order[..self.chosen].to_vec(), f64::INFINITY), |right| (right, 0.0));
-        }
-        let near = order.windows(2).take(self.chosen).filter(|pair| bias.is_some() && !same(pair[0], pair[1]));
-        let gap = near.map(|pair| scores[pair[0]] - scores[pair[1]]).fold(f64::INFINITY, f64::min);
-        order.truncate(self.chosen);
-        (order, gap)
+        let certain = |a: usize, b: usize| bias.is_none() || same(a, b);
+        best(&scores, self.chosen, certain, LEAST_GAP, taken)
     }
 
     /// What the experts of a token count.
@@ -278,10 +268,33 @@ impl Router {
     }
 }
 
+/// The experts with the largest scores, from the best to the last, of equals the one with the lower index first; and how near the
+/// choice was to another one, infinite where the order of all that are near each other is `certain`. Where experts are `taken`, they
+/// are the choice if nothing but rounding, by less than `least`, speaks against it.
+pub(crate) fn best(
+    scores: &[f64],
+    chosen: usize,
+    certain: impl Fn(usize, usize) -> bool,
+    least: f64,
+    taken: Option<&[f64]>,
+) -> (Vec<usize>, f64) {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    if let Some(taken) = taken {
+        let right = allowed(scores, certain, least, order.clone(), taken);
+        return right.map_or_else(|| (order[..chosen].to_vec(), f64::INFINITY), |right| (right, 0.0));
+    }
+    let near = order.windows(2).take(chosen).filter(|pair| !certain(pair[0], pair[1]));
+    let gap = near.map(|pair| scores[pair[0]] - scores[pair[1]]).fold(f64::INFINITY, f64::min);
+    order.truncate(chosen);
+    (order, gap)
+}
+
 /// The experts that were taken, if each is the best of those that were left, or as good as it but for rounding.
 fn allowed(
     scores: &[f64],
-    same: impl Fn(usize, usize) -> bool,
+    certain: impl Fn(usize, usize) -> bool,
+    least: f64,
     mut left: Vec<usize>,
     taken: &[f64],
 ) -> Option<Vec<usize>> {
@@ -289,7 +302,7 @@ fn allowed(
         let place = left.iter().position(|expert| *expert as f64 == *taken)?;
         let expert = left[place];
         let right =
-            scores[left[0]] - scores[expert] < LEAST_GAP && !left[..place].iter().any(|other| same(*other, expert));
+            scores[left[0]] - scores[expert] < least && !left[..place].iter().any(|other| certain(*other, expert));
         right.then(|| left.remove(place))
     };
     taken.iter().map(&mut one).collect()
@@ -306,11 +319,20 @@ pub(crate) fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-fn softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+/// e to the power of each number, as a share of all of them.
+pub(crate) fn softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
     let most = logits.clone().fold(f64::NEG_INFINITY, f64::max);
     let mut parts: Vec<f64> = logits.map(|logit| (logit - most).exp()).collect();
     share(&mut parts);
     parts
+}
+
+/// Refuses more experts of a token than there are.
+pub(crate) fn check_chosen(chosen: usize, experts: usize) -> Result<(), (&'static str, String)> {
+    if chosen > experts {
+        return Err(("chosen", format!("{chosen} of {experts} experts cannot be chosen, give {experts} at most")));
+    }
+    Ok(())
 }
 
 /// Divides numbers by their sum.
