@@ -26,7 +26,7 @@ const BY_HAND: [(&str, &[&str]); 13] = [
 
 /// Layers of every kind, of which the preset has two, at once and a step at a time.
 const LAYERS: &str = "[[cases]]\nworkload = \"hybrid-stack\"\nimplementations = [\"fused\"]\n\
-    params = { pattern = \"AFMRSUVW\", seq = [1, 40], heads = 2, head_dim = 32 }\n";
+    params = { pattern = \"AEFMRSUVW\", seq = [1, 40], heads = 2, head_dim = 32 }\n";
 
 #[test]
 fn mixers_and_experts_allocate_nothing_in_a_call() {
@@ -46,7 +46,7 @@ fn mixers_and_experts_allocate_nothing_in_a_call() {
     let kernels = found.iter().map(|row| [&row["workload"], &row["implementation"]].map(ToString::to_string));
     let wanted = BY_HAND.iter().map(|(_, names)| names.len()).sum::<usize>();
     assert_eq!(kernels.collect::<BTreeSet<[String; 2]>>().len(), wanted, "{found:?}");
-    let of_layers = |row: &&Value| row["case_name"].as_str().is_some_and(|name| name.starts_with("AFMRSUVW "));
+    let of_layers = |row: &&Value| row["case_name"].as_str().is_some_and(|name| name.starts_with("AEFMRSUVW "));
     assert_eq!(found.iter().filter(of_layers).count(), 2, "{found:?}");
     let more: Vec<&Value> = found.iter().filter(|row| row["allocations"].as_f64() != Some(0.0)).collect();
     assert!(more.is_empty(), "{more:?}");

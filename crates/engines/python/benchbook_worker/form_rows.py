@@ -53,7 +53,9 @@ by_expert, _ = form("by-expert")
 
 @of_all
 def compile_composed(setting, copies):
-    """A stack without mixers that are loops over steps, which a compiler would write out one by one."""
+    """A stack without mixers that are loops over steps, which a compiler would write out one by one, and without experts."""
+    if "E" in setting.pattern:
+        raise Unsupported("what the experts of layers E have to do is not known before, and no graph")
     if loops := hybrid.LOOPS & set(setting.pattern):
         raise Unsupported(f"layers {', '.join(sorted(loops))} are loops over steps, and no graph")
     return compiled_stack(setting, copies)

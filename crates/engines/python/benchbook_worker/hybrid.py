@@ -1,4 +1,5 @@
-"""Stacks of layers as functions of PyTorch: attention by SDPA, dualities and retention in chunks, other recurrences step by step."""
+"""Stacks of layers as functions of PyTorch: attention by SDPA, dualities and retention in chunks, other recurrences step by step,
+one expert after another."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -6,13 +7,16 @@ from types import SimpleNamespace
 import torch
 from torch.nn import functional
 
-from . import mixers
+from . import experts, mixers
 from .program import Program
 
 EPSILON = 1e-5
 
 #: Mixers that are loops over steps.
 LOOPS = set("SUVW")
+
+#: What scores experts, of which the best are taken and divided by their sum.
+SCORED = dict(scoring="softmax", renormalised=True)
 
 
 def norm(x):
@@ -31,7 +35,7 @@ def stepwise(recurrence):
 
 @dataclass
 class Layer:
-    """A layer of a case; `mix(x, w)` is what it adds, where `w` are its weights by name."""
+    """A layer of a case; `mix(x, w)` is what it adds, where `w` are its weights by name. One of experts gives these too."""
 
     setting: object
     like: object
@@ -44,6 +48,17 @@ class Layer:
             query, key, value = (self.heads(x @ w["w_" + name]).transpose(1, 2) for name in ("query", "key", "value"))
             mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
             return mixed.transpose(1, 2).flatten(2) @ w["w_out"]
+
+        return mix
+
+    def experts(self):
+        router = SimpleNamespace(chosen=self.setting.chosen, **SCORED)
+
+        def mix(x, w):
+            rows = x.flatten(0, 1)
+            ids, weights = experts.route(router, rows @ w["w_router"], None)
+            given = experts.by_expert(router, rows, ids, weights, *(w["w_" + name] for name in ("gate", "up", "down")))
+            return given.view_as(x), ids
 
         return mix
 
@@ -110,6 +125,7 @@ class Layer:
     def of(self, letter):
         return {
             "A": self.attention,
+            "E": self.experts,
             "F": self.feed_forward,
             "M": self.mamba2,
             "R": self.retention,
@@ -139,11 +155,15 @@ def stack(setting, x):
         layers.append((Layer(setting, x["input"]).of(letter), places))
 
     def call(*given):
-        stream = given[input_at]
+        stream, chosen = given[input_at], []
         for mix, places in layers:
             weights = {name: given[place] for name, place in places.items()}
-            stream = stream + mix(norm(stream) * weights["gain"], weights)
-        return stream
+            added = mix(norm(stream) * weights["gain"], weights)
+            if isinstance(added, tuple):
+                added, ids = added
+                chosen.append(ids)
+            stream = stream + added
+        return (stream, torch.stack(chosen)) if chosen else stream
 
     return call
 

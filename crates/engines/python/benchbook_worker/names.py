@@ -49,7 +49,12 @@ FORMS = (
     ("mixture-of-experts", "by-choice", "the weights of every choice gathered, as batched_mm of Transformers", True),
     ("mixture-of-experts", "by-all", "every token by every expert", True),
     ("mixture-of-experts-gradients", "autograd", "autograd through one expert after another", False),
-    ("hybrid-stack", "composed", "attention by SDPA, dualities and retention in chunks, other mixers step by step", True),
+    (
+        "hybrid-stack",
+        "composed",
+        "attention by SDPA, dualities and retention in chunks, other mixers step by step, one expert after another",
+        True,
+    ),
 )
 #: Products by weights of few bits, as libraries beside PyTorch make them: name, dtypes, function, package, and what it is.
 LAYERS = (

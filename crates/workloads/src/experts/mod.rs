@@ -11,6 +11,7 @@ pub use capacity::{CapacityExperts, CapacityExpertsParams};
 pub use dropless::{MixtureOfExperts, MixtureOfExpertsParams};
 pub use gradients::MixtureOfExpertsGradients;
 pub use layer::{Capacity, Layer, Priority};
+pub(crate) use layer::{FIXED, of_expert};
 pub use router::{Router, Scoring};
-pub(crate) use router::{logistic, share};
+pub(crate) use router::{best, check_chosen, logistic, share, softmax};
 pub use routing::{ExpertRouting, ExpertRoutingParams};

@@ -68,6 +68,15 @@ fn steps_and_channels_of_rwkv_forget_all_or_nothing() {
 }
 
 #[test]
+fn the_label_of_a_stack_names_its_experts_where_they_are_others() {
+    let label = |experts: usize, chosen: usize| {
+        HybridStack::label(&HybridStackParams { experts, chosen, ..HybridStackParams::default() })
+    };
+    assert_eq!(label(8, 2), "MMMA b1 s512 h4 d64 n64");
+    assert_eq!([label(8, 1), label(9, 2)], ["1 of 8", "2 of 9"].map(|end| format!("MMMA b1 s512 h4 d64 n64 {end}")));
+}
+
+#[test]
 fn work_is_counted_by_state_and_step() {
     let scan = SelectiveScanParams { batch: 2, seq: 3, channels: 5, state: 7, extreme: false };
     let work = SelectiveScan::work(&scan, DType::F32);
@@ -91,4 +100,10 @@ fn work_is_counted_by_state_and_step() {
     let work = HybridStack::work(&stack, DType::F32);
     assert_eq!(work.flops, 2.0 * 3.0 * (4.0 * 36.0 + 3.0 * 6.0 * 16.0) + 2.0 * 2.0 * 6.0 * (1.0 + 2.0 + 3.0));
     assert_eq!(work.bytes, 4.0 * (2.0 * 18.0 + 4.0 * 36.0 + 3.0 * 6.0 * 16.0 + 2.0 * 6.0));
+    // A position reads a router of eight and two of the experts, and says which.
+    let one = HybridStackParams { seq: 1, pattern: "E".to_owned(), ..stack };
+    let (work, expert) = (HybridStack::work(&one, DType::F32), 3.0 * 6.0 * 16.0);
+    assert_eq!(work.flops, 2.0 * (48.0 + 2.0 * expert));
+    assert_eq!(work.bytes, 4.0 * (2.0 * 6.0 + 48.0 + 6.0 + 2.0 * expert + 2.0));
+    assert_eq!(HybridStack::metrics(&one, &HybridStack::inputs(&one, 3))[0].value, 48.0 + 6.0 + 8.0 * expert);
 }

@@ -166,10 +166,15 @@ fn mixers_in_linear_time() {
     refused(&Ssd, int("state", 0), &["0 is out of range, give 1 to 256"]);
     refused(&Retention, int("key_dim", 7), &["7 is odd"]);
     refused(&Retention, text("form", "normal"), &["normalised"]);
-    refused(&HybridStack, text("pattern", "MXA"), &["`X` is no layer, give letters of AFMRSUVW"]);
+    refused(&HybridStack, text("pattern", "MXA"), &["`X` is no layer, give letters of AEFMRSUVW"]);
     refused(&HybridStack, text("pattern", ""), &["0 layers are none or too many"]);
     refused(&HybridStack, text("pattern", &"M".repeat(65)), &["65 layers", "give 1 to 64"]);
     refused(&HybridStack, int("heads", 1024), &["heads × head_dim is 65536"]);
+    refused(&HybridStack, int("experts", 0), &["experts", "0 is out of range, give 1 to 4096"]);
+    refused(&HybridStack, int("chosen", 0), &["chosen", "0 is out of range, give 1 to 4096"]);
+    refused(&HybridStack, int("chosen", 9), &["chosen", "9 of 8 experts cannot be chosen, give 8 at most"]);
+    let wide = text("pattern", "ME").with("experts", Value::Int(4096)).with("head_dim", Value::Int(2048));
+    refused(&HybridStack, wide, &["experts", "over 10^11 numbers"]);
 }
 
 #[test]

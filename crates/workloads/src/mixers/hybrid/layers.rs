@@ -23,6 +23,8 @@ const MOST_WEIGHTS: u64 = 32;
 pub enum LayerKind {
     /// `A`
     Attention,
+    /// `E`: every position by itself, through the experts that are chosen for it.
+    Experts,
     /// `F`: every position by itself.
     FeedForward,
     /// `M`
@@ -41,12 +43,13 @@ pub enum LayerKind {
 
 impl LayerKind {
     /// The letters of a pattern.
-    pub const LETTERS: &str = "AFMRSUVW";
+    pub const LETTERS: &str = "AEFMRSUVW";
 
     /// The kind of a letter.
     pub fn of(letter: char) -> Option<Self> {
         Some(match letter {
             'A' => Self::Attention,
+            'E' => Self::Experts,
             'F' => Self::FeedForward,
             'M' => Self::Mamba2,
             'R' => Self::Retention,
@@ -66,7 +69,7 @@ impl HybridStackParams {
         2 * self.width()
     }
 
-    /// Numbers between the halves of a feed-forward layer.
+    /// Numbers between the halves of a feed-forward layer, and of an expert.
     pub fn between(&self) -> usize {
         (8 * self.width()).div_ceil(3)
     }
@@ -122,13 +125,28 @@ impl HybridStackParams {
 enum Drawn {
     /// A factor `[from, to]`, normal with variance 1 / from.
     Factor([usize; 2]),
+    /// A factor of each expert, `[experts, from, to]`, normal with variance 1 / from.
+    Each([usize; 3]),
     /// Normal numbers with this mean and deviation.
     Normal(Vec<usize>, [f32; 2]),
     /// As it is initialised, the same for every seed.
     Given(Array),
 }
 
-use Drawn::{Factor, Given, Normal};
+use Drawn::{Each, Factor, Given, Normal};
+
+impl Drawn {
+    /// Numbers of a weight, of so many experts at most.
+    fn numbers(&self, most: usize) -> f64 {
+        let numbers = match self {
+            Factor([from, to]) => from * to,
+            Each([experts, from, to]) => most.min(*experts) * from * to,
+            Normal(shape, _) => shape.iter().product(),
+            Given(array) => array.len(),
+        };
+        numbers as f64
+    }
+}
 
 /// Standard normal.
 const STANDARD: [f32; 2] = [0.0, 1.0];
@@ -138,7 +156,7 @@ const GAIN: [f32; 2] = [1.0, 0.1];
 
 /// The weights of a layer with their names, and for recurrences the state that it begins at.
 fn weights(params: &HybridStackParams, kind: LayerKind) -> Vec<(&'static str, Drawn)> {
-    let HybridStackParams { batch, heads, head_dim, state, .. } = *params;
+    let HybridStackParams { batch, heads, head_dim, state, experts, .. } = *params;
     let (d, e, between, rank) = (params.width(), params.inner(), params.between(), params.rank());
     let taps = |channels: usize| Normal(vec![TAPS, channels], [0.0, 0.5]);
     // −A lies between 1 and 16, or counts the states of a channel; what RWKV-4 fades by lies between e^−5 and e^3.
@@ -158,6 +176,12 @@ fn weights(params: &HybridStackParams, kind: LayerKind) -> Vec<(&'static str, Dr
                 ("w_out", Factor([d, d])),
             ]
         }
+        LayerKind::Experts => vec![
+            ("w_router", Factor([d, experts])),
+            ("w_gate", Each([experts, d, between])),
+            ("w_up", Each([experts, d, between])),
+            ("w_down", Each([experts, between, d])),
+        ],
         LayerKind::FeedForward => {
             vec![("w_gate", Factor([d, between])), ("w_up", Factor([d, between])), ("w_down", Factor([between, d]))]
         }
@@ -247,8 +271,10 @@ pub fn drawn(params: &HybridStackParams, kind: LayerKind, layer: usize, seed: u6
     // The first stream is that of the input.
     let streams = MOST_WEIGHTS * (layer as u64 + 1)..;
     let one = |((name, drawn), stream): ((&'static str, Drawn), u64)| {
+        let factor = |shape: Vec<usize>, from: usize| normal(shape, [0.0, 1.0 / (from as f32).sqrt()], seed, stream);
         let array = match drawn {
-            Factor([from, to]) => normal(vec![from, to], [0.0, 1.0 / (from as f32).sqrt()], seed, stream),
+            Factor([from, to]) => factor(vec![from, to], from),
+            Each([experts, from, to]) => factor(vec![experts, from, to], from),
             Normal(shape, around) => normal(shape, around, seed, stream),
             Given(array) => array,
         };
@@ -259,12 +285,13 @@ pub fn drawn(params: &HybridStackParams, kind: LayerKind, layer: usize, seed: u6
 
 /// Numbers of the weights of a layer, and of the state that it begins at.
 pub fn numbers(params: &HybridStackParams, kind: LayerKind) -> f64 {
-    let one = |(_, drawn): (&'static str, Drawn)| match drawn {
-        Factor(shape) => shape.iter().product::<usize>() as f64,
-        Normal(shape, _) => shape.iter().product::<usize>() as f64,
-        Given(array) => array.len() as f64,
-    };
-    weights(params, kind).into_iter().map(one).sum()
+    weights(params, kind).iter().map(|(_, drawn)| drawn.numbers(params.experts)).sum()
+}
+
+/// The same of what is read: of as many experts as there are choices, all at most.
+pub fn read(params: &HybridStackParams, kind: LayerKind) -> f64 {
+    let choices = params.batch * params.seq * params.chosen;
+    weights(params, kind).iter().map(|(_, drawn)| drawn.numbers(choices)).sum()
 }
 
 /// Operations of a layer: of its products, and of what it mixes by.
@@ -272,6 +299,7 @@ pub fn flops(params: &HybridStackParams, kind: LayerKind) -> f64 {
     let positions = (params.batch * params.seq) as f64;
     let product = |(_, drawn): (&'static str, Drawn)| match drawn {
         Factor([from, to]) => 2.0 * positions * (from * to) as f64,
+        Each([_, from, to]) => 2.0 * positions * (params.chosen * from * to) as f64,
         _ => 0.0,
     };
     let products: f64 = weights(params, kind).into_iter().map(product).sum();
@@ -280,7 +308,7 @@ pub fn flops(params: &HybridStackParams, kind: LayerKind) -> f64 {
     let mixed = match kind {
         // Scores and averages of what each position sees.
         LayerKind::Attention => 2.0 * positions * (params.seq + 1) as f64 * params.width() as f64,
-        LayerKind::FeedForward => 0.0,
+        LayerKind::Experts | LayerKind::FeedForward => 0.0,
         LayerKind::Mamba2 => Ssd::work(&params.duality(), DType::F32).flops + convolved(inner) + 2.0 * convolved(state),
         LayerKind::Retention => Retention::work(&params.retention(), DType::F32).flops,
         LayerKind::Mamba => SelectiveScan::work(&params.scan(), DType::F32).flops + convolved(inner),
@@ -299,12 +327,23 @@ mod tests {
     fn a_letter_is_a_kind_and_no_layer_has_too_many_weights() {
         let params = HybridStackParams { heads: 2, head_dim: 8, ..HybridStackParams::default() };
         let kinds: Vec<LayerKind> = LayerKind::LETTERS.chars().filter_map(LayerKind::of).collect();
-        assert_eq!(kinds.len(), 8);
+        assert_eq!(kinds.len(), 9);
         assert_eq!([LayerKind::of('a'), LayerKind::of('X')], [None, None]);
         for kind in kinds {
             let count = weights(&params, kind).len();
             assert!(count as u64 <= MOST_WEIGHTS, "{kind:?} has {count}");
         }
+    }
+
+    #[test]
+    fn a_position_goes_through_few_experts_and_many_read_all_of_them() {
+        let of =
+            |seq: usize| HybridStackParams { seq, heads: 2, head_dim: 3, experts: 5, ..HybridStackParams::default() };
+        // A router and a gain; three factors of 6 × 16 an expert, of which a position takes two.
+        let (others, expert) = (6.0 * 5.0 + 6.0, 3.0 * 6.0 * 16.0);
+        assert_eq!(numbers(&of(1), LayerKind::Experts), others + 5.0 * expert);
+        assert_eq!([1, 2, 3].map(|seq| (read(&of(seq), LayerKind::Experts) - others) / expert), [2.0, 4.0, 5.0]);
+        assert_eq!(flops(&of(3), LayerKind::Experts), 2.0 * 3.0 * (30.0 + 2.0 * expert));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod reference;
 use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Value, Work};
 
 use super::draw::check_numbers;
+use crate::experts::check_chosen;
 
 pub use layers::{LayerKind, SCAN_STATE, TAPS};
 
@@ -13,6 +14,9 @@ pub use layers::{LayerKind, SCAN_STATE, TAPS};
 ///
 /// A letter of the pattern is a layer, with d = heads · head_dim and e = 2 d:
 /// - `A`: causal attention with its four projections (Vaswani et al., arXiv 1706.03762, section 3.2.2), without positions;
+/// - `E`: the `chosen` of `experts` experts that a router x W_router scores highest, each a layer `F`, weighted by the softmax of all
+///   scores divided by the sum of theirs (Jiang et al., arXiv 2401.04088, section 2.1; among Mamba: Lieber et al., Jamba, arXiv
+///   2403.19887); nobody is dropped;
 /// - `F`: (silu(x W_gate) ⊙ x W_up) W_down, with ⌈8 d / 3⌉ numbers between (Shazeer, arXiv 2002.05202, section 2);
 /// - `M`: Mamba-2 (Dao & Gu, arXiv 2405.21060, figure 6): Δ, z, x, B and C are projected, the last three go through a causal
 ///   convolution over four steps and silu, then through the duality, whose result is gated by z and normed before it is projected;
@@ -29,7 +33,9 @@ pub use layers::{LayerKind, SCAN_STATE, TAPS};
 /// attention in four. `A` and `F` together have 12 d² weights, as have two of `M`, `S` or `W`; `R` has 8 d², `V` 7 d², `U` 4 d².
 ///
 /// Inputs: `input` `[batch, seq, d]`, and the weights of layer `i` with `_i` after their names (`w_out_0`), as
-/// [`HybridStackParams::layer`] tells them apart. The output is `[batch, seq, d]`.
+/// [`HybridStackParams::layer`] tells them apart. Outputs: `output` `[batch, seq, d]` and, where there are layers `E`, `experts`
+/// `[layers E, batch · seq, chosen]` of whole numbers, the best first and of equals the one with the lower index. Experts whose scores
+/// differ by rounding alone may be chosen otherwise, and the stack is held to what follows from that.
 pub struct HybridStack;
 
 /// Numbers of a position at most.
@@ -45,7 +51,7 @@ benchbook_core::parameters! {
         batch: usize = 1, 1..=1 << 20;
         /// positions of a sequence
         seq: usize = 512, 1..=1 << 20;
-        /// a letter for each layer: A attention, F feed-forward, M Mamba-2, R retention, S Mamba, U RWKV-4, V RWKV-7, W RWKV-6
+        /// a letter for each layer: A attention, E experts, F feed-forward, M Mamba-2, R retention, S Mamba, U RWKV-4, V RWKV-7, W RWKV-6
         pattern: String = "MMMA".to_owned();
         /// heads of attention, retention and RWKV; Mamba-2 has twice as many
         heads: usize = 4, 1..=1 << 10;
@@ -53,6 +59,10 @@ benchbook_core::parameters! {
         head_dim: usize = 64, 1..=1 << 12;
         /// numbers of B, and of C, in layers of Mamba-2
         state: usize = 64, 1..=256;
+        /// experts of a layer of experts
+        experts: usize = 8, 1..=1 << 12;
+        /// experts of a position in such a layer
+        chosen: usize = 2, 1..=1 << 12;
     }
 }
 
@@ -65,6 +75,12 @@ impl HybridStackParams {
     /// What the layers are, from the first on.
     pub fn kinds(&self) -> Vec<LayerKind> {
         self.pattern.chars().filter_map(LayerKind::of).collect()
+    }
+
+    /// The shape of what layers of experts choose: these layers, positions, and experts of a position.
+    pub fn choices(&self) -> [usize; 3] {
+        let layers = self.kinds().into_iter().filter(|kind| *kind == LayerKind::Experts).count();
+        [layers, self.batch * self.seq, self.chosen]
     }
 
     /// The weights of a layer, under their names without its number.
@@ -87,14 +103,14 @@ impl HybridStackParams {
 impl Problem for HybridStack {
     const NAME: &'static str = "hybrid-stack";
     const ABOUT: &'static str =
-        "a stack of layers by a pattern: attention, Mamba, Mamba-2, retention, RWKV-4, 6 and 7, feed-forward";
+        "a stack of layers by a pattern: attention, Mamba, Mamba-2, retention, RWKV-4, 6 and 7, feed-forward, experts";
     type Params = HybridStackParams;
 
     fn presets() -> Vec<Preset> {
         let of =
             |seq: i64, pattern: &str| Params::default().with("seq", Value::Int(seq)).with("pattern", pattern.into());
         let small = |pattern: &str| of(128, pattern).with("heads", Value::Int(2)).with("head_dim", Value::Int(32));
-        let full = ["AAAA", "MMMA", "MMMM", "SSSS", "RRRR", "WWWW", "VVVV", "AFAF"];
+        let full = ["AAAA", "MMMA", "MMMM", "SSSS", "RRRR", "WWWW", "VVVV", "AFAF", "MEAE"];
         vec![
             Preset { name: "quick", cases: ["AA", "MA", "MM"].map(small).into() },
             Preset { name: "default", cases: full.map(|pattern| of(2048, pattern)).into() },
@@ -109,10 +125,16 @@ impl Problem for HybridStack {
             heads,
             head_dim,
             state,
+            ..HybridStackParams::default()
+        };
+        let through = |[experts, chosen]: [usize; 2], pattern: &str, sizes: [usize; 5]| HybridStackParams {
+            experts,
+            chosen,
+            ..of(pattern, sizes)
         };
         vec![
             of("A", [1, 1, 1, 2, 1]),
-            of("AFMRSUVW", [2, 1, 2, 5, 3]),
+            of("AEFMRSUVW", [2, 1, 2, 5, 3]),
             // Fewer steps than a convolution sees.
             of("SM", [1, 3, 1, 6, 17]),
             of("MA", [2, 67, 3, 11, 5]),
@@ -121,11 +143,17 @@ impl Problem for HybridStack {
             of("VA", [2, 34, 2, 17, 1]),
             of("UA", [2, 34, 3, 11, 1]),
             of("AMFA", [1, 70, 2, 9, 33]),
+            through([1, 1], "E", [1, 1, 1, 1, 1]),
+            through([3, 3], "EE", [2, 5, 1, 7, 1]),
+            // More experts than choices.
+            through([67, 2], "ME", [1, 3, 1, 6, 5]),
+            // Where one has chosen, what comes after depends on it.
+            through([5, 3], "EAEWE", [2, 67, 2, 9, 1]),
         ]
     }
 
     fn check(params: &HybridStackParams) -> Result<(), (&'static str, String)> {
-        let HybridStackParams { batch, seq, heads, head_dim, state, .. } = *params;
+        let HybridStackParams { batch, seq, heads, head_dim, state, experts, chosen, .. } = *params;
         if let Some(strange) = params.pattern.chars().find(|letter| LayerKind::of(*letter).is_none()) {
             return Err(("pattern", format!("`{strange}` is no layer, give letters of {}", LayerKind::LETTERS)));
         }
@@ -140,13 +168,21 @@ impl Problem for HybridStack {
                 format!("heads × head_dim is {width}, weights are made for {MOST_WIDTH} at most"),
             ));
         }
+        check_chosen(chosen, experts)?;
+        if params.choices()[0] > 0 {
+            check_numbers("experts", &[experts, 3, params.width(), params.between()])?;
+            check_numbers("seq", &[batch, seq, experts])?;
+        }
         check_numbers("seq", &[batch, seq, 3 * params.width()])?;
         check_numbers("batch", &[batch, heads, 2 * head_dim, head_dim.max(state).max(SCAN_STATE)])
     }
 
     fn label(params: &HybridStackParams) -> String {
-        let HybridStackParams { batch, seq, pattern, heads, head_dim, state } = params;
-        format!("{pattern} b{batch} s{seq} h{heads} d{head_dim} n{state}")
+        let HybridStackParams { batch, seq, pattern, heads, head_dim, state, experts, chosen } = params;
+        let usual = HybridStackParams::default();
+        let is_usual = (*experts, *chosen) == (usual.experts, usual.chosen);
+        let experts = if is_usual { String::new() } else { format!(" {chosen} of {experts}") };
+        format!("{pattern} b{batch} s{seq} h{heads} d{head_dim} n{state}{experts}")
     }
 
     fn inputs(params: &HybridStackParams, seed: u64) -> Inputs {
@@ -166,12 +202,17 @@ impl Problem for HybridStack {
         reference::reference(params, inputs, seed)
     }
 
-    /// Products by weights, and what mixers take by their own counts; norms, gates and sums are left out. Weights, states and
-    /// positions cross the interface to memory once.
+    fn follow(params: &HybridStackParams, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
+        reference::follow(params, inputs, outputs)
+    }
+
+    /// Products by weights, and what mixers take by their own counts; norms, gates and sums are left out. Weights (of
+    /// experts those of as many as there are choices), states, positions and choices cross the interface to memory once.
     fn work(params: &HybridStackParams, dtype: DType) -> Work {
         let positions = (2 * params.batch * params.seq * params.width()) as f64;
-        let numbers = params.kinds().iter().map(|kind| layers::numbers(params, *kind)).sum::<f64>() + positions;
-        Work { flops: params.flops(), bytes: numbers * dtype.bytes() as f64 }
+        let numbers = params.kinds().iter().map(|kind| layers::read(params, *kind)).sum::<f64>() + positions;
+        let choices = params.choices().into_iter().product::<usize>() as f64;
+        Work { flops: params.flops(), bytes: numbers * dtype.bytes() as f64 + 4.0 * choices }
     }
 
     fn tolerance(_params: &HybridStackParams, dtype: DType) -> f64 {

@@ -1,24 +1,34 @@
 //! A stack in `f64`, layer by layer.
 
-use benchbook_core::{Inputs, Reference, sample_rows};
+use benchbook_core::{Answer, Array, Check, Inputs, Reference, sample_rows};
 use rayon::prelude::*;
 
 use super::HybridStackParams;
 use super::layers::{LayerKind, SCAN_STATE, TAPS};
 use crate::attention::reference::{average, dot};
 use crate::blocks::rms_normed;
+use crate::experts::{FIXED, best, of_expert, share, softmax};
 use crate::mixers::rows::{rwkv4_step, rwkv6_step, rwkv7_step, scan_step, sigmoid, softplus, ssd_step};
 use crate::rows::times;
 
 /// Operations spent on a reference at most, but for 16 positions.
 const BUDGET: f64 = (1_u64 << 32) as f64;
 
+/// The least difference of two scores of a router that rounding in `f32` cannot turn round: ten times what an output may be off by.
+const LEAST_GAP: f64 = 1e-4;
+
 /// The first positions of as many sequences as there is time for, the first and the last at least.
 pub fn reference(params: &HybridStackParams, inputs: &Inputs, seed: u64) -> Reference {
-    within(BUDGET, params, inputs, seed)
+    within(BUDGET, params, inputs, seed, None)
 }
 
-fn within(budget: f64, params: &HybridStackParams, inputs: &Inputs, seed: u64) -> Reference {
+/// The same, where experts whose scores are the same but for rounding were chosen otherwise.
+pub fn follow(params: &HybridStackParams, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
+    let taken = outputs.get(1).filter(|output| output.shape() == params.choices())?;
+    Some(within(BUDGET, params, inputs, FIXED, Some(&taken.to_f64())))
+}
+
+fn within(budget: f64, params: &HybridStackParams, inputs: &Inputs, seed: u64, taken: Option<&[f64]>) -> Reference {
     let HybridStackParams { batch, seq, .. } = *params;
     let flops = |steps: usize| HybridStackParams { batch: 1, seq: steps, ..params.clone() }.flops();
     let sequences = sample_rows(batch, (budget / flops(seq)) as usize, seed);
@@ -26,22 +36,73 @@ fn within(budget: f64, params: &HybridStackParams, inputs: &Inputs, seed: u64) -
     while steps > 16 && flops(steps) > most {
         steps = (steps * 3 / 4).max(16);
     }
-    let values = sequences.iter().flat_map(|sequence| positions(params, inputs, *sequence, steps)).collect();
-    let rows = sequences.iter().flat_map(|sequence| sequence * seq..sequence * seq + steps).collect();
-    Reference::of(vec![batch, seq, params.width()], rows, values)
+    let mut values = Vec::new();
+    let [layers, positions_of_layer, _] = params.choices();
+    // Of each layer of experts, what it has chosen for these positions, and by how much.
+    let mut choices = vec![Choices::default(); layers];
+    for sequence in &sequences {
+        let (stream, chosen) = positions(params, inputs, *sequence, steps, taken);
+        values.extend(stream);
+        choices.iter_mut().zip(chosen).for_each(|(all, chosen)| all.extend(chosen));
+    }
+    let rows: Vec<usize> = sequences.iter().flat_map(|sequence| sequence * seq..sequence * seq + steps).collect();
+    let of_layer = |layer: usize| rows.iter().map(move |row| layer * positions_of_layer + row);
+    let rows_of_choices = (0..layers).flat_map(of_layer).collect();
+    let mut reference = Reference::of(vec![batch, seq, params.width()], rows.clone(), values);
+    if layers > 0 {
+        let (experts, gaps): (Vec<_>, Vec<_>) = choices.into_iter().map(|all| (all.experts, all.gaps)).unzip();
+        reference.answers.push(Answer {
+            name: "experts".into(),
+            shape: params.choices().into(),
+            rows: rows_of_choices,
+            values: experts.concat(),
+            check: Check::Greedy { gaps: gaps.concat(), least: LEAST_GAP },
+        });
+    }
+    reference
 }
 
-/// The first positions of a sequence after all layers, `[steps, d]`.
-fn positions(params: &HybridStackParams, inputs: &Inputs, sequence: usize, steps: usize) -> Vec<f64> {
+/// What a layer of experts has chosen, a position after the other.
+#[derive(Clone, Default)]
+struct Choices {
+    /// `[positions, chosen]`
+    experts: Vec<f64>,
+    /// How near each position was to another choice.
+    gaps: Vec<f64>,
+}
+
+impl Choices {
+    fn extend(&mut self, others: Self) {
+        self.experts.extend(others.experts);
+        self.gaps.extend(others.gaps);
+    }
+}
+
+/// The first positions of a sequence after all layers, `[steps, d]`, and what each layer of experts has chosen for them. Where
+/// experts are `taken` in all of these layers, for all positions, they go to them if nothing but rounding speaks against it.
+fn positions(
+    params: &HybridStackParams,
+    inputs: &Inputs,
+    sequence: usize,
+    steps: usize,
+    taken: Option<&[f64]>,
+) -> (Vec<f64>, Vec<Choices>) {
     let width = params.width();
     let input = &inputs.numbers("input")[sequence * params.seq * width..][..steps * width];
     let mut stream: Vec<f64> = input.iter().map(|number| f64::from(*number)).collect();
+    let mut choices = Vec::new();
     for (layer, kind) in params.kinds().into_iter().enumerate() {
         let weights = params.layer(inputs, layer);
         let of = Layer { params, weights: &weights, sequence, steps };
         let x = normed(&stream, of.weight("gain"));
         let given = match kind {
             LayerKind::Attention => of.attention(&x),
+            LayerKind::Experts => {
+                let first = (choices.len() * params.batch + sequence) * params.seq * params.chosen;
+                let (given, chosen) = of.experts(&x, taken.map(|taken| &taken[first..][..steps * params.chosen]));
+                choices.push(chosen);
+                given
+            }
             LayerKind::FeedForward => of.feed_forward(&x),
             LayerKind::Mamba2 => of.mamba2(&x),
             LayerKind::Retention => of.retention(&x),
@@ -52,7 +113,7 @@ fn positions(params: &HybridStackParams, inputs: &Inputs, sequence: usize, steps
         };
         stream.iter_mut().zip(given).for_each(|(stream, given)| *stream += given);
     }
-    stream
+    (stream, choices)
 }
 
 /// RMS norm of rows as wide as the gain.
@@ -113,6 +174,35 @@ impl Layer<'_> {
             (0..self.steps).flat_map(row).collect()
         });
         self.times(&mixed, "w_out")
+    }
+
+    /// By the softmax of all scores, of which the largest are divided by their sum.
+    fn experts(&self, x: &[f64], taken: Option<&[f64]>) -> (Vec<f64>, Choices) {
+        let HybridStackParams { experts, chosen, .. } = *self.params;
+        let (width, hidden) = (self.params.width(), self.params.between());
+        let scores = self.times(x, "w_router");
+        let factors = ["w_gate", "w_up", "w_down"].map(|name| self.weight(name));
+        let one = |step: usize| {
+            let scores = &scores[step * experts..][..experts];
+            let taken = taken.map(|taken| &taken[step * chosen..][..chosen]);
+            let (ids, gap) = best(scores, chosen, |_, _| false, LEAST_GAP, taken);
+            let all = softmax(scores.iter().copied());
+            let mut weights: Vec<f64> = ids.iter().map(|id| all[*id]).collect();
+            share(&mut weights);
+            let mut sums = vec![0.0; width];
+            for (id, weight) in ids.iter().zip(weights) {
+                let given = of_expert(*id, &x[step * width..][..width], factors, hidden);
+                sums.iter_mut().zip(given).for_each(|(sum, given)| *sum += weight * given);
+            }
+            (sums, Choices { experts: ids.into_iter().map(|id| id as f64).collect(), gaps: vec![gap] })
+        };
+        let all: Vec<(Vec<f64>, Choices)> = (0..self.steps).into_par_iter().map(one).collect();
+        let (mut given, mut choices) = (Vec::with_capacity(x.len()), Choices::default());
+        for (sums, chosen) in all {
+            given.extend(sums);
+            choices.extend(chosen);
+        }
+        (given, choices)
     }
 
     fn feed_forward(&self, x: &[f64]) -> Vec<f64> {
@@ -267,9 +357,10 @@ mod tests {
     #[test]
     fn a_stack_is_checked_from_its_first_positions_on() {
         let pattern = "AMS".to_owned();
-        let params = HybridStackParams { batch: 3, seq: 90, pattern, heads: 1, head_dim: 6, state: 3 };
+        let sizes = HybridStackParams::default();
+        let params = HybridStackParams { batch: 3, seq: 90, pattern, heads: 1, head_dim: 6, state: 3, ..sizes };
         let inputs = HybridStack::inputs(&params, 1);
-        let of = |budget: f64| within(budget, &params, &inputs, 1).answers.remove(0);
+        let of = |budget: f64| within(budget, &params, &inputs, 1, None).answers.remove(0);
         let (whole, part) = (of(f64::INFINITY), of(params.flops() / 4.0));
         assert_eq!(whole.rows, (0..270).collect::<Vec<usize>>());
         let steps = part.rows.len() / 2;
@@ -278,5 +369,84 @@ mod tests {
         let (first, last) = part.values.split_at(steps * 6);
         assert_eq!((first, last), (&whole.values[..steps * 6], &whole.values[180 * 6..][..steps * 6]));
         assert_eq!(of(1.0).rows.len(), 32);
+    }
+
+    /// A stack whose last layer has experts of which two score nearly the same for every position, and its inputs.
+    fn torn() -> (HybridStackParams, Inputs) {
+        let sizes = HybridStackParams::default();
+        let pattern = "EAE".to_owned();
+        let params = HybridStackParams { batch: 2, seq: 12, pattern, heads: 1, head_dim: 6, experts: 4, ..sizes };
+        let mut inputs = HybridStack::inputs(&params, 1);
+        let router = inputs.get_mut("w_router_2").unwrap().of_mut::<f32>();
+        router.chunks_exact_mut(4).for_each(|row| row[3] = row[1] * (1.0 + 1e-6));
+        (params, inputs)
+    }
+
+    /// Outputs as the reference has them, with the experts that `change` makes of those of each row.
+    fn outputs(right: &Reference, change: impl Fn(f64) -> f64) -> [Array; 2] {
+        let [output, experts] = &right.answers[..] else { panic!("{} answers", right.answers.len()) };
+        let numbers = |values: &[f64]| values.iter().map(|number| *number as f32).collect::<Vec<f32>>();
+        let ids: Vec<i32> = experts.values.iter().map(|id| change(*id) as i32).collect();
+        [Array::new(output.shape.clone(), &numbers(&output.values)), Array::new(experts.shape.clone(), &ids)]
+    }
+
+    #[test]
+    fn experts_are_chosen_otherwise_where_rounding_alone_tells_them_apart() {
+        let (params, inputs) = torn();
+        let right = reference(&params, &inputs, 1);
+        assert_eq!(right.answers[1].shape, [2, 24, 2]);
+        assert!(right.first_tie().is_some_and(|tie| tie >= 24), "{:?}", right.first_tie());
+        let passes = |right: &Reference, outputs: &[Array]| right.compare(outputs).iter().all(|one| one.passes(1e-5));
+        let swapped = |id: f64| {
+            if id == 1.0 {
+                3.0
+            } else if id == 3.0 {
+                1.0
+            } else {
+                id
+            }
+        };
+        let (same, other) = (outputs(&right, |id| id), outputs(&right, swapped));
+        assert!(passes(&right, &same));
+        // In the first layer the two are far apart: nobody may take the one for the other there.
+        assert!(!passes(&follow(&params, &inputs, &other).unwrap(), &other));
+        let mut last = outputs(&right, |id| id);
+        last[1].of_mut::<i32>()[48..].copy_from_slice(&other[1].of::<i32>()[48..]);
+        let followed = follow(&params, &inputs, &last).unwrap();
+        let ids: Vec<f64> = last[1].to_f64();
+        assert!(ids != right.answers[1].values && followed.answers[1].values == ids, "{ids:?}");
+        // Two experts that score the same make different things of a position.
+        assert!(followed.answers[0].values != right.answers[0].values);
+        assert_eq!(follow(&params, &inputs, &last[..1]), None);
+    }
+
+    #[test]
+    fn of_all_experts_a_position_takes_the_sum_by_their_softmax() {
+        let pattern = "E".to_owned();
+        let sizes =
+            HybridStackParams { batch: 1, seq: 2, pattern, heads: 1, head_dim: 4, ..HybridStackParams::default() };
+        let params = HybridStackParams { experts: 3, chosen: 3, ..sizes };
+        let mut inputs = HybridStack::inputs(&params, 1);
+        let input: Vec<f64> = inputs.numbers("input").iter().map(|number| f64::from(*number)).collect();
+        // Where all experts are the same, whatever the router says, it is a feed-forward network.
+        for name in ["w_gate_0", "w_up_0", "w_down_0"] {
+            let factors = inputs.get_mut(name).unwrap().of_mut::<f32>();
+            let one = factors.len() / 3;
+            factors.copy_within(..one, one);
+            factors.copy_within(..one, 2 * one);
+        }
+        let given = reference(&params, &inputs, 1).answers.remove(0).values;
+        let x = normed(&input, inputs.numbers("gain_0"));
+        let mut first = HybridStack::inputs(&HybridStackParams { pattern: "F".to_owned(), ..params.clone() }, 1);
+        for name in ["w_gate_0", "w_up_0", "w_down_0"] {
+            let factor = first.get_mut(name).unwrap().of_mut::<f32>();
+            factor.copy_from_slice(&inputs.numbers(name)[..factor.len()]);
+        }
+        let plain = HybridStackParams { pattern: "F".to_owned(), ..params };
+        let weights = plain.layer(&first, 0);
+        let of = Layer { params: &plain, weights: &weights, sequence: 0, steps: 2 };
+        for ((given, input), right) in given.iter().zip(&input).zip(of.feed_forward(&x)) {
+            assert!((given - input - right).abs() < 1e-12, "{given} {input} {right}");
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use benchbook_core::{Array, Inputs, Result};
 use benchbook_workloads::mixers::{HybridStackParams, LayerKind};
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Bool, IndexingUpdateOp, Tensor};
 
 use crate::flex::attention::attend;
 use crate::flex::blocks::{normed, rms_normed};
@@ -31,6 +32,7 @@ struct Layer {
 enum Mixer {
     /// `[1, 1, seq, seq]`, true where a position is hidden from an earlier one.
     Attention(Box<Tensor<4, Bool>>),
+    Experts,
     FeedForward,
     /// See [`ssd::triangles`].
     Mamba2(Box<[Tensor<4>; 2]>),
@@ -62,6 +64,7 @@ pub fn upload(on: &Target, params: &HybridStackParams, inputs: &Inputs) -> Resul
     let layer = |(layer, kind): (usize, LayerKind)| {
         let mixer = match kind {
             LayerKind::Attention => Mixer::Attention(Box::new(Tensor::clone(&hidden))),
+            LayerKind::Experts => Mixer::Experts,
             LayerKind::FeedForward => Mixer::FeedForward,
             LayerKind::Mamba2 => Mixer::Mamba2(Box::new(<[Tensor<4>; 2]>::clone(&triangles))),
             LayerKind::Retention => Mixer::Retention(Box::new(retention::Decays::clone(&decays))),
@@ -86,15 +89,31 @@ pub fn upload(on: &Target, params: &HybridStackParams, inputs: &Inputs) -> Resul
 /// # Errors
 /// A convolution, scan or recurrence refuses its shapes, which it does not.
 pub fn stacked(stack: &Stack) -> Result<[Tensor<3>; 1]> {
+    let (stream, _) = through(stack)?;
+    Ok([stream])
+}
+
+/// The same, and the experts that were chosen `[layers of experts, batch · seq, chosen]`, of which there are some.
+///
+/// # Errors
+/// As of [`stacked`].
+pub fn stacked_with_choices(stack: &Stack) -> Result<[Tensor<3>; 2]> {
+    let (stream, chosen) = through(stack)?;
+    Ok([stream, Tensor::cat(chosen, 0)])
+}
+
+/// What comes out of the last layer, and of each layer of experts those of each position.
+fn through(stack: &Stack) -> Result<(Tensor<3>, Vec<Tensor<3>>)> {
     let HybridStackParams { batch, seq, .. } = stack.params;
     let width = stack.params.width();
     let mut stream = stack.input.clone().reshape([1, 1, batch * seq, width]);
+    let mut chosen = Vec::new();
     for layer in &stack.layers {
         let of = Mixing { params: &stack.params, layer };
         let x = rms_normed(stream.clone(), of.weight("gain"));
-        stream = stream + of.mixed(x)?;
+        stream = stream + of.mixed(x, &mut chosen)?;
     }
-    Ok([stream.reshape([batch, seq, width])])
+    Ok((stream.reshape([batch, seq, width]), chosen))
 }
 
 /// A layer at work on rows `[1, 1, batch · seq, width]`.
@@ -138,9 +157,15 @@ impl Mixing<'_> {
         numbers.reshape([1, 1, positions, width])
     }
 
-    fn mixed(&self, x: Tensor<4>) -> Result<Tensor<4>> {
+    /// What the layer adds; of experts, those of each position go to `chosen`.
+    fn mixed(&self, x: Tensor<4>, chosen: &mut Vec<Tensor<3>>) -> Result<Tensor<4>> {
         let mixed = match &self.layer.mixer {
             Mixer::Attention(hidden) => self.attention(&x, hidden),
+            Mixer::Experts => {
+                let (given, ids) = self.experts(&x);
+                chosen.push(ids);
+                return Ok(given);
+            }
             Mixer::FeedForward => silu(self.times(&x, "w_gate")) * self.times(&x, "w_up"),
             Mixer::Mamba2(triangles) => self.mamba2(&x, triangles)?,
             Mixer::Retention(decays) => self.retention(&x, decays),
@@ -157,6 +182,20 @@ impl Mixing<'_> {
         let heads = |name: &str| self.by_heads(self.times(x, name), self.params.heads).swap_dims(1, 2);
         let [query, key, value] = ["w_query", "w_key", "w_value"].map(heads);
         self.rows(attend([&query, &key, &value], Some(hidden)).swap_dims(1, 2))
+    }
+
+    /// Every position by every expert, of which those that were chosen count, and these `[1, batch · seq, chosen]`.
+    fn experts(&self, x: &Tensor<4>) -> (Tensor<4>, Tensor<3>) {
+        let HybridStackParams { experts, chosen, .. } = self.params;
+        let [_, _, positions, _] = x.dims();
+        let (best, ids) = softmax(self.times(x, "w_router"), 3).topk_with_indices(*chosen, 3);
+        let shares = best.clone() / best.sum_dim(3);
+        let none: Tensor<4> = Tensor::zeros([1, 1, positions, *experts], (&x.device(), x.dtype()));
+        let counted = none.scatter(3, ids.clone(), shares, IndexingUpdateOp::Add);
+        // `[1, experts, positions, _]`
+        let between = silu(self.times(x, "w_gate")) * self.times(x, "w_up");
+        let given = self.times(&between, "w_down") * counted.swap_dims(1, 3);
+        (given.sum_dim(1), ids.float().reshape([1, positions, *chosen]))
     }
 
     /// A product through a causal convolution and silu, `[batch, seq, _]`.

@@ -3,11 +3,13 @@
 //! Factors of products are packed once before timing, as those of a model are: `input` alone can be overwritten.
 
 use std::collections::BTreeMap;
+use std::slice::ChunksExactMut;
 
 use benchbook_core::{Array, Inputs, Result, Setting, Subject};
 use benchbook_simd::{
-    self as simd, Activation, CHUNK, CausalConv, ConvSize, Gate, Isa, LinearWeights, MlpWeights, Norm, Projected,
-    Projections, RetentionSize, RwkvSize, ScanSize, SelectiveScan, SsdSize, Weights,
+    self as simd, Activation, CHUNK, CausalConv, ConvSize, Dispatch, ExpertWeights, Experts, Gate, Isa, LinearWeights,
+    MlpWeights, Norm, Projected, Projections, RetentionSize, Routed, Router, RwkvSize, ScanSize, Scoring,
+    SelectiveScan, SsdSize, Weights,
 };
 use benchbook_workloads::blocks::EPSILON;
 use benchbook_workloads::mixers::{CausalConvParams, HybridStackParams, LayerKind, RetentionParams, SCAN_STATE, TAPS};
@@ -25,10 +27,14 @@ pub fn prepare(
     params: &HybridStackParams,
     inputs: &Inputs,
 ) -> Result<Box<dyn Subject>> {
-    let room = [room::<f32>(inputs.get("input").shape().to_vec())];
+    let mut outputs = vec![room::<f32>(inputs.get("input").shape().to_vec())];
+    let choices = params.choices();
+    if choices[0] > 0 {
+        outputs.push(room::<i32>(choices.into()));
+    }
     let of = params.clone();
-    let kernel = move |held: &mut Held, [out]: &mut [Array; 1]| held.call(&of, out.of_mut());
-    Ok(Box::new(Calls::new(name, setting, || Held::of(params, inputs), &room, kernel)?))
+    let kernel = move |held: &mut Held, outputs: &mut Vec<Array>| held.call(&of, outputs);
+    Ok(Box::new(Calls::new(name, setting, || Held::of(params, inputs), &outputs, kernel)?))
 }
 
 /// Layers of a call, and what it keeps for the next one.
@@ -52,6 +58,8 @@ struct Layer {
 /// What mixes.
 enum Mixer {
     Attention(Box<Projections>),
+    /// What scores them, and they.
+    Experts(Box<(LinearWeights, ExpertWeights)>),
     FeedForward(Box<MlpWeights>),
     Mamba2(Parts),
     /// With its sizes, and what a step leaves of each head.
@@ -130,6 +138,12 @@ struct Room {
     before: Vec<f32>,
     /// The gain of norms by heads.
     ones: Vec<f32>,
+    /// `[batch, seq, experts]`, where there are experts.
+    scores: Vec<f32>,
+    /// `[batch, seq, chosen]`: what the experts of a position count.
+    shares: Vec<f32>,
+    /// Rows of experts.
+    dispatch: Dispatch,
 }
 
 impl Room {
@@ -139,6 +153,7 @@ impl Room {
         let narrow = state.max(2 * heads).max(SCAN_STATE).max(params.rank());
         let of_heads = params.width() * (2 * state).max(2 * head_dim);
         let convolved = (TAPS - 1) * inner.max(state);
+        let routed = if params.choices()[0] > 0 { positions } else { 0 };
         let zeros = |numbers: usize| vec![0.0; numbers];
         Self {
             normed: zeros(positions * params.width()),
@@ -148,6 +163,9 @@ impl Room {
             end: zeros(batch * of_heads.max(inner * SCAN_STATE).max(convolved)),
             before: zeros(batch * convolved),
             ones: vec![1.0; 2 * head_dim],
+            scores: zeros(routed * params.experts),
+            shares: zeros(routed * params.chosen),
+            dispatch: Dispatch::default(),
         }
     }
 }
@@ -167,14 +185,23 @@ impl Held {
         Ok(Self { input: inputs.get("input").clone(), layers: layers?, room: Room::default() })
     }
 
-    fn call(&mut self, params: &HybridStackParams, stream: &mut [f32]) -> simd::Result<()> {
+    fn call(&mut self, params: &HybridStackParams, outputs: &mut [Array]) -> simd::Result<()> {
+        let [stream, chosen @ ..] = outputs else {
+            return Err(simd::Error::Shape("a stack has a result, there is no room for it".into()));
+        };
+        let stream: &mut [f32] = stream.of_mut();
+        let ids: &mut [i32] = match chosen {
+            [ids, ..] => ids.of_mut(),
+            [] => &mut [],
+        };
+        let mut ids = ids.chunks_exact_mut(params.batch * params.seq * params.chosen);
         if self.room.normed.is_empty() {
             self.room = Room::of(params);
         }
         stream.copy_from_slice(self.input.of());
         for layer in &self.layers {
             simd::rms_norm(&rows(stream, layer.gain.of()), &mut self.room.normed)?;
-            layer.mixer.mix(params, &mut self.room)?;
+            layer.mixer.mix(params, &mut self.room, &mut ids)?;
             stream.iter_mut().zip(&self.room.given).for_each(|(stream, given)| *stream += given);
         }
         Ok(())
@@ -190,6 +217,14 @@ impl Mixer {
                     ["w_query", "w_key", "w_value", "w_out"].map(|name| weights.numbers(name));
                 let weights = Weights { heads, kv_heads: heads, head_dim, query, key, value, out };
                 Self::Attention(Box::new(Projections::new(&weights, Isa::detect())?))
+            }
+            LayerKind::Experts => {
+                let [router, gate, up, down] =
+                    ["w_router", "w_gate", "w_up", "w_down"].map(|name| weights.numbers(name));
+                let (experts, width, hidden, isa) = (params.experts, params.width(), params.between(), Isa::detect());
+                let router = LinearWeights::new([width, experts], router, None, isa)?;
+                let weights = ExpertWeights::new(&Experts { experts, width, hidden, gate, up, down }, isa)?;
+                Self::Experts(Box::new((router, weights)))
             }
             LayerKind::FeedForward => {
                 let [gate, up, down] = ["w_gate", "w_up", "w_down"].map(|name| weights.numbers(name));
@@ -210,14 +245,15 @@ impl Mixer {
         })
     }
 
-    /// From what the room has normed to what it gives.
-    fn mix(&self, params: &HybridStackParams, room: &mut Room) -> simd::Result<()> {
+    /// From what the room has normed to what it gives, and into the next of `ids` what experts were chosen.
+    fn mix(&self, params: &HybridStackParams, room: &mut Room, ids: &mut ChunksExactMut<'_, i32>) -> simd::Result<()> {
         let HybridStackParams { batch, seq, .. } = *params;
         match self {
             Self::Attention(weights) => {
                 let projected = Projected { batch, seq, input: &room.normed, weights, causal: true };
                 simd::projected_attention(&projected, &mut room.given)
             }
+            Self::Experts(parts) => experts(params, parts, room, ids.next().unwrap_or_default()),
             Self::FeedForward(weights) => simd::mlp(weights, &room.normed, &mut room.given),
             Self::Mamba2(parts) => mamba2(params, parts, room),
             Self::Retention(parts, size, left) => retention(parts, *size, left, room),
@@ -227,6 +263,23 @@ impl Mixer {
             Self::Rwkv6(parts) => rwkv6(params, parts, room),
         }
     }
+}
+
+/// The experts of each position, and what they make of it.
+fn experts(
+    params: &HybridStackParams,
+    (factor, weights): &(LinearWeights, ExpertWeights),
+    room: &mut Room,
+    ids: &mut [i32],
+) -> simd::Result<()> {
+    let Room { normed, given, scores, shares, dispatch, .. } = room;
+    let (experts, chosen) = (params.experts, params.chosen);
+    let router = Router { experts, chosen, scoring: Scoring::Softmax, renormalised: true, bias: None };
+    simd::linear(factor, Activation::None, normed, scores)?;
+    simd::route(&router, scores, ids, shares)?;
+    let tokens = params.batch * params.seq;
+    dispatch.sorted(&Routed { tokens, experts, chosen, shared: 0, ids, weights: shares, kept: None })?;
+    simd::mixture(weights, dispatch, normed, given)
 }
 
 /// A causal convolution and silu of so many channels; nothing is `before` the first step.
