@@ -1,6 +1,6 @@
 //! Inputs that several mixers share.
 
-use benchbook_core::Array;
+use benchbook_core::{Array, Metric};
 
 pub use crate::draw::{check_numbers, normal};
 
@@ -26,6 +26,17 @@ pub fn extremes(times: &mut Array, steps: usize) {
         let shift = [0.0, 300.0, -300.0][step % steps % 3];
         row.iter_mut().for_each(|number| *number += shift);
     }
+}
+
+/// What a step leaves of a state, as percentiles of all decays: `left` makes them of what is drawn, the less the larger that is.
+pub fn decays(drawn: &Array, left: impl Fn(f64) -> f64) -> Vec<Metric> {
+    let mut numbers = drawn.of::<f32>().to_vec();
+    let mut one = |(name, share): (&str, f64)| {
+        let place = ((1.0 - share) * (numbers.len() - 1) as f64).round() as usize;
+        let (_, number, _) = numbers.select_nth_unstable_by(place, f32::total_cmp);
+        Metric::modelled(name, left(f64::from(*number)), "share")
+    };
+    [("decay_p05", 0.05), ("decay_p50", 0.5), ("decay_p95", 0.95)].map(&mut one).into()
 }
 
 /// Makes every seventh number too small to be a normal one in `f32`.

@@ -1,8 +1,8 @@
 //! The recurrence of RWKV-4.
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
+use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Value, Work};
 
-use super::draw::{check_numbers, denormals, normal};
+use super::draw::{check_numbers, decays, denormals, normal};
 use super::rows::{by_channels, rwkv4_step, sigmoid};
 
 /// The receptance-weighted key-value of RWKV-4 (Peng et al., arXiv 2305.13048, section 3.1, equations 13 to 17): an average of values,
@@ -113,5 +113,9 @@ impl Problem for Rwkv4 {
 
     fn tolerance(_params: &Rwkv4Params, dtype: DType) -> f64 {
         crate::tolerance(dtype)
+    }
+
+    fn metrics(_params: &Rwkv4Params, inputs: &Inputs) -> Vec<Metric> {
+        decays(inputs.get("decay"), |number| (-number.exp()).exp())
     }
 }

@@ -1,8 +1,8 @@
 //! The recurrence of RWKV-6.
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
+use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Value, Work};
 
-use super::draw::{check_numbers, denormals, extremes, normal};
+use super::draw::{check_numbers, decays, denormals, extremes, normal};
 use super::rows::{by_heads, rwkv6_step};
 
 /// The recurrence of RWKV-6 (Peng et al., arXiv 2404.05892, section 4.2), whose decay depends on the input, before its group norm.
@@ -103,5 +103,9 @@ impl Problem for Rwkv6 {
 
     fn tolerance(_params: &Rwkv6Params, dtype: DType) -> f64 {
         crate::tolerance(dtype)
+    }
+
+    fn metrics(_params: &Rwkv6Params, inputs: &Inputs) -> Vec<Metric> {
+        decays(inputs.get("w"), |number| (-number.exp()).exp())
     }
 }

@@ -1,9 +1,9 @@
 //! The recurrence of RWKV-7.
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
+use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Value, Work};
 
-use super::draw::{check_numbers, denormals, extremes};
-use super::rows::{by_heads, rwkv7_step};
+use super::draw::{check_numbers, decays, denormals, extremes};
+use super::rows::{by_heads, rwkv7_step, sigmoid};
 
 /// The recurrence of RWKV-7 (Peng et al., arXiv 2503.14456, section 4.1) before its group norm: the state is corrected where it is
 /// wrong about a key.
@@ -107,5 +107,9 @@ impl Problem for Rwkv7 {
 
     fn tolerance(_params: &Rwkv7Params, dtype: DType) -> f64 {
         crate::tolerance(dtype)
+    }
+
+    fn metrics(_params: &Rwkv7Params, inputs: &Inputs) -> Vec<Metric> {
+        decays(inputs.get("w"), |number| (-(-0.5_f64).exp() * sigmoid(number)).exp())
     }
 }

@@ -77,6 +77,33 @@ fn the_label_of_a_stack_names_its_experts_where_they_are_others() {
 }
 
 #[test]
+fn what_steps_of_rwkv_leave_is_told_by_three_of_all_decays() {
+    let four = Rwkv4Params { batch: 1, seq: 1, channels: 21, extreme: false };
+    let told = Rwkv4::metrics(&four, &Rwkv4::inputs(&four, 3));
+    assert_eq!([0, 1, 2].map(|place| told[place].name.as_str()), ["decay_p05", "decay_p50", "decay_p95"]);
+    // The channels fade faster from the first to the last: by e^−5, e^(−5 + 8 / 21) and so on a step.
+    for (metric, channel) in told.iter().zip([19.0, 10.0, 1.0]) {
+        let left = (-(-5.0 + 8.0 * channel / 21.0_f64).exp()).exp();
+        assert!((metric.value - left).abs() < 1e-6 && metric.unit == "share", "{metric:?}, {left}");
+    }
+    let six = Rwkv6Params { batch: 1, seq: 50, heads: 1, head_dim: 40, extreme: false };
+    let [low, middle, high] = [0, 1, 2].map(|place| Rwkv6::metrics(&six, &Rwkv6::inputs(&six, 3))[place].value);
+    // Of normal numbers around −3, whose 5th percentile lies 1.645 deviations below.
+    let right = [-1.355_f64, -3.0, -4.645].map(|number| (-number.exp()).exp());
+    assert!(
+        [low, middle, high].iter().zip(right).all(|(told, right)| (told - right).abs() < 0.03),
+        "{low} {middle} {high}"
+    );
+    let seven = Rwkv7Params { batch: 1, seq: 50, heads: 1, head_dim: 40, extreme: false };
+    let [low, middle, high] = [0, 1, 2].map(|place| Rwkv7::metrics(&seven, &Rwkv7::inputs(&seven, 3))[place].value);
+    let right = [1.645_f64, 0.0, -1.645].map(|number| (-(-0.5_f64).exp() / (1.0 + (-number).exp())).exp());
+    assert!(
+        [low, middle, high].iter().zip(right).all(|(told, right)| (told - right).abs() < 0.03),
+        "{low} {middle} {high}"
+    );
+}
+
+#[test]
 fn work_is_counted_by_state_and_step() {
     let scan = SelectiveScanParams { batch: 2, seq: 3, channels: 5, state: 7, extreme: false };
     let work = SelectiveScan::work(&scan, DType::F32);
