@@ -19,6 +19,9 @@ const E4M3_NAN: u32 = 0x07f0_0000;
 /// What such an `f32` is multiplied by.
 const E4M3_FACTOR: f32 = f32::from_bits((120 + 127) << 23);
 
+/// The sign of an `f32`.
+const SIGN: u32 = 0x8000_0000;
+
 /// The half of a word in which an `f32` has its bf16.
 const UPPER: u32 = 0xffff_0000;
 
@@ -35,6 +38,9 @@ pub unsafe trait Bits: Vector {
 
     /// Sixteen numbers to choose from.
     type Table: Copy;
+
+    /// What makes numbers of floats of six bits.
+    type Six: Copy;
 
     /// Whether one look-up chooses among sixteen numbers.
     const LOOKS_UP: bool = false;
@@ -77,6 +83,19 @@ pub unsafe trait Bits: Vector {
     /// The CPU has the instruction set, and the word has these bits.
     unsafe fn chosen(words: Self::Words, at: u32, table: &Self::Table) -> Self;
 
+    /// What makes numbers of floats of six bits, of which `mantissa` are the mantissa's and `magnitudes` the numbers of the codes
+    /// without a sign.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn sixes(magnitudes: &[f32; 32], mantissa: u32) -> Self::Six;
+
+    /// The floats of six bits in each word from bit `at` on.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set, and the word has these bits.
+    unsafe fn six(words: Self::Words, at: u32, by: &Self::Six) -> Self;
+
     /// `LANES` powers of two by their codes (E8M0).
     ///
     /// # Safety
@@ -88,6 +107,12 @@ pub unsafe trait Bits: Vector {
     /// # Safety
     /// The CPU has the instruction set, and the words have more bits.
     unsafe fn down(words: Self::Words, by: u32) -> Self::Words;
+
+    /// The same, with the lowest bits of `above` in the places that are left.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set, and the words have more bits.
+    unsafe fn joined(words: Self::Words, above: Self::Words, by: u32) -> Self::Words;
 
     /// The same four numbers, again and again.
     ///
@@ -106,6 +131,7 @@ pub unsafe trait Bits: Vector {
 unsafe impl<const N: usize> Bits for Lanes<N> {
     type Words = [u32; N];
     type Table = [f32; 16];
+    type Six = [f32; 32];
 
     // The shape of AVX-512 takes the path of AVX-512.
     const LOOKS_UP: bool = N == 16;
@@ -150,6 +176,19 @@ unsafe impl<const N: usize> Bits for Lanes<N> {
     }
 
     #[inline(always)]
+    unsafe fn sixes(magnitudes: &[f32; 32], _: u32) -> Self::Six {
+        *magnitudes
+    }
+
+    #[inline(always)]
+    unsafe fn six(words: Self::Words, at: u32, by: &Self::Six) -> Self {
+        Self(words.map(|word| {
+            let sign = (word << (26 - at)) & SIGN;
+            f32::from_bits(by[(word >> at) as usize & 31].to_bits() | sign)
+        }))
+    }
+
+    #[inline(always)]
     unsafe fn powers(from: *const u8) -> Self {
         // SAFETY: the caller promises a byte for each lane.
         let codes = unsafe { from.cast::<[u8; N]>().read_unaligned() };
@@ -160,6 +199,11 @@ unsafe impl<const N: usize> Bits for Lanes<N> {
     #[inline(always)]
     unsafe fn down(words: Self::Words, by: u32) -> Self::Words {
         words.map(|word| word >> by)
+    }
+
+    #[inline(always)]
+    unsafe fn joined(words: Self::Words, above: Self::Words, by: u32) -> Self::Words {
+        std::array::from_fn(|lane| (words[lane] >> by) | (above[lane] << (32 - by)))
     }
 
     #[inline(always)]

@@ -3,13 +3,27 @@
 
 use std::arch::x86_64::*;
 
-use super::{Bits, E4M3, E4M3_FACTOR, E4M3_NAN, LEAST_POWER, UPPER};
+use super::{Bits, E4M3, E4M3_FACTOR, E4M3_NAN, LEAST_POWER, SIGN, UPPER};
+
+/// How AVX2, which has no look-up among 32 numbers, makes those of floats of six bits.
+#[derive(Clone, Copy)]
+pub struct Placed {
+    /// Bits that a magnitude goes down from where its sign is that of an `f32`, so that its mantissa is one of `f32`.
+    down: __m256i,
+    /// The magnitude's bits there.
+    bits: __m256i,
+    /// What is added to them: half of the smallest normal number.
+    half: __m256i,
+    /// The smallest normal number.
+    least: __m256,
+}
 
 // SAFETY: registers of 256 bits hold eight words, and eight numbers.
 unsafe impl Bits for __m256 {
     type Words = __m256i;
     /// The first eight numbers, and the others.
     type Table = [__m256; 2];
+    type Six = Placed;
 
     #[inline(always)]
     unsafe fn words(from: *const u32) -> Self::Words {
@@ -78,6 +92,35 @@ unsafe impl Bits for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn sixes(magnitudes: &[f32; 32], mantissa: u32) -> Self::Six {
+        let least = magnitudes[1 << mantissa];
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX2 and FMA.
+        unsafe {
+            Placed {
+                down: _mm256_set1_epi32((3 + mantissa) as i32),
+                bits: _mm256_set1_epi32(31 << (23 - mantissa)),
+                half: _mm256_castps_si256(_mm256_set1_ps(least / 2.0)),
+                least: _mm256_set1_ps(least),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn six(words: Self::Words, at: u32, by: &Self::Six) -> Self {
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX2 and FMA.
+        unsafe {
+            let highest = _mm256_sllv_epi32(words, _mm256_set1_epi32((26 - at) as i32));
+            let bits = _mm256_and_si256(_mm256_srlv_epi32(highest, by.down), by.bits);
+            let number = _mm256_castsi256_ps(_mm256_add_epi32(bits, by.half));
+            // What is subnormal is the mean of itself and of the smallest normal number so far, which is undone; whatever else
+            // is no larger than what that gives. No `f32` on the way is subnormal, which some processors multiply slowly.
+            let twice = _mm256_fmsub_ps(number, _mm256_set1_ps(2.0), by.least);
+            let sign = _mm256_and_si256(highest, _mm256_set1_epi32(SIGN as i32));
+            _mm256_or_ps(_mm256_min_ps(number, twice), _mm256_castsi256_ps(sign))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn powers(from: *const u8) -> Self {
         // SAFETY: the caller promises eight bytes; the rest is arithmetic on registers.
         unsafe {
@@ -93,6 +136,15 @@ unsafe impl Bits for __m256 {
     unsafe fn down(words: Self::Words, by: u32) -> Self::Words {
         // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_srlv_epi32(words, _mm256_set1_epi32(by as i32)) }
+    }
+
+    #[inline(always)]
+    unsafe fn joined(words: Self::Words, above: Self::Words, by: u32) -> Self::Words {
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX2 and FMA.
+        unsafe {
+            let above = _mm256_sllv_epi32(above, _mm256_set1_epi32((32 - by) as i32));
+            _mm256_or_si256(Self::down(words, by), above)
+        }
     }
 
     #[inline(always)]
@@ -112,6 +164,8 @@ unsafe impl Bits for __m256 {
 unsafe impl Bits for __m512 {
     type Words = __m512i;
     type Table = __m512;
+    /// The first sixteen magnitudes, and the others.
+    type Six = [__m512; 2];
 
     const LOOKS_UP: bool = true;
 
@@ -177,6 +231,27 @@ unsafe impl Bits for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn sixes(magnitudes: &[f32; 32], _: u32) -> Self::Six {
+        // SAFETY: 32 numbers; the caller promises that the CPU has AVX-512F.
+        unsafe { [_mm512_loadu_ps(magnitudes.as_ptr()), _mm512_loadu_ps(magnitudes.as_ptr().add(16))] }
+    }
+
+    #[inline(always)]
+    unsafe fn six(words: Self::Words, at: u32, by: &Self::Six) -> Self {
+        /// The first, with those bits turned over that both others have.
+        const TURNED: i32 = 0x78;
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX-512F.
+        unsafe {
+            // Five bits choose, whatever lies above them.
+            let lowest = _mm512_srlv_epi32(words, _mm512_set1_epi32(at as i32));
+            let number = _mm512_castps_si512(_mm512_permutex2var_ps(by[0], lowest, by[1]));
+            let highest = _mm512_sllv_epi32(words, _mm512_set1_epi32((26 - at) as i32));
+            let sign = _mm512_set1_epi32(SIGN as i32);
+            _mm512_castsi512_ps(_mm512_ternarylogic_epi32::<TURNED>(number, highest, sign))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn powers(from: *const u8) -> Self {
         // SAFETY: the caller promises sixteen bytes; the rest is arithmetic on registers.
         unsafe {
@@ -191,6 +266,15 @@ unsafe impl Bits for __m512 {
     unsafe fn down(words: Self::Words, by: u32) -> Self::Words {
         // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_srlv_epi32(words, _mm512_set1_epi32(by as i32)) }
+    }
+
+    #[inline(always)]
+    unsafe fn joined(words: Self::Words, above: Self::Words, by: u32) -> Self::Words {
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX-512F.
+        unsafe {
+            let above = _mm512_sllv_epi32(above, _mm512_set1_epi32((32 - by) as i32));
+            _mm512_or_si512(Self::down(words, by), above)
+        }
     }
 
     #[inline(always)]

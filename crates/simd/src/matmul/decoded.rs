@@ -4,7 +4,7 @@
 use half::bf16;
 
 use super::call::{Factors, product};
-use super::decoder::{Code, Decoder};
+use super::decoder::{Code, Decoder, together};
 use super::fused::{few, scale};
 use super::isa::Tile;
 use super::pack::Right;
@@ -57,9 +57,9 @@ impl PackedWeights {
         self.words.bytes()
     }
 
-    /// Steps of a word.
+    /// Steps of the words that codes lie in together.
     pub(super) fn steps(&self) -> usize {
-        32 / self.code.bits()
+        together(self.code.bits())[1]
     }
 }
 
@@ -101,7 +101,7 @@ pub fn matmul_packed(rows: usize, left: &[f32], right: &PackedWeights, out: &mut
 ///
 /// # Safety
 /// The CPU has `V`'s instruction set; the words have panels of two registers, and the panels of `to` are there, with these steps,
-/// of which the first one is the first of a word.
+/// of which the first one is the first of words that codes lie in together.
 #[inline(always)]
 pub unsafe fn decode<V: Bits, D: Decoder>(
     decoder: D,
@@ -116,14 +116,18 @@ pub unsafe fn decode<V: Bits, D: Decoder>(
         let ready = decoder.ready::<V>();
         for (panel, to) in to.chunks_exact_mut(steps * wide).enumerate() {
             let from = words.from(first / wide + panel);
-            for row in (0..steps).step_by(D::STEPS) {
-                let word = (step + row) / D::STEPS;
+            for run in (0..steps).step_by(D::PARTS * D::STEPS) {
+                let word = (step + run) / (D::PARTS * D::STEPS) * D::WORDS;
                 for side in [0, V::LANES] {
-                    let codes = D::words::<V>(from.words.as_ptr().add(word * wide + side));
+                    let at = from.words.as_ptr().add(word * wide + side);
                     let scale = scale::<V>(from.scales, word / words.group * wide + side);
-                    for within in 0..D::STEPS.min(steps - row) {
-                        let number = D::number::<V>(&ready, codes, within).mul(scale);
-                        number.store(to.as_mut_ptr().add((row + within) * wide + side));
+                    for part in 0..D::PARTS {
+                        let row = run + part * D::STEPS;
+                        let codes = D::words::<V>(at, wide, part);
+                        for within in 0..D::STEPS.min(steps.saturating_sub(row)) {
+                            let number = D::number::<V>(&ready, codes, within).mul(scale);
+                            number.store(to.as_mut_ptr().add((row + within) * wide + side));
+                        }
                     }
                 }
             }

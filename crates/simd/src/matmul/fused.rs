@@ -143,7 +143,7 @@ impl Sums<'_> {
     unsafe fn add<V: Bits, D: Decoder, const ROWS: usize, const SIDES: usize>(&self, ready: &D::Ready<V>) {
         let words = self.words;
         let panel = words.from(self.panel);
-        let (columns, k, each) = (words.columns, words.size[0], words.group * D::STEPS);
+        let (columns, k, each) = (words.columns, words.size[0], words.group / D::WORDS * D::PARTS * D::STEPS);
         // SAFETY: as promised, with places within the words, the scales, the left factor and the sums.
         unsafe {
             for group in 0..words.groups() {
@@ -184,32 +184,62 @@ pub unsafe fn products<V: Bits, D: Decoder, const ROWS: usize, const SIDES: usiz
     count: usize,
     left: Strided,
 ) -> [[V; SIDES]; ROWS] {
+    const { assert!(D::PARTS == 1 || D::PARTS == 4) };
+    let together = D::PARTS * D::STEPS;
     // SAFETY: as promised.
     unsafe {
-        let mut part = [[V::splat(0.0); SIDES]; ROWS];
-        for word in 0..count.div_ceil(D::STEPS) {
-            let at = at.add(word * columns);
-            let mut codes = [D::words::<V>(at); SIDES];
-            for (side, codes) in codes.iter_mut().enumerate() {
-                let at = at.add(place::<V>(side, apart));
-                if (side % 2 * V::LANES * size_of::<u32>()).is_multiple_of(LINE_BYTES) {
-                    Soon::at(at).ask(AHEAD);
-                }
-                *codes = D::words::<V>(at);
-            }
-            let (left, rest) = (left.step(word * D::STEPS), count - word * D::STEPS);
-            // The number of steps of a whole word is known to the compiler.
-            if rest >= D::STEPS {
-                steps::<V, D, ROWS, SIDES>(ready, D::STEPS, codes, left, &mut part);
-            } else {
-                steps::<V, D, ROWS, SIDES>(ready, rest, codes, left, &mut part);
+        let mut sums = [[V::splat(0.0); SIDES]; ROWS];
+        for index in 0..count.div_ceil(together) {
+            let at = at.add(index * D::WORDS * columns);
+            let (left, rest) = (left.step(index * together), count - index * together);
+            // Which part it is, is known to the compiler.
+            part::<V, D, ROWS, SIDES>(ready, 0, at, [columns, apart], rest, left, &mut sums);
+            if D::PARTS == 4 {
+                part::<V, D, ROWS, SIDES>(ready, 1, at, [columns, apart], rest, left, &mut sums);
+                part::<V, D, ROWS, SIDES>(ready, 2, at, [columns, apart], rest, left, &mut sums);
+                part::<V, D, ROWS, SIDES>(ready, 3, at, [columns, apart], rest, left, &mut sums);
             }
         }
-        part
+        sums
     }
 }
 
-/// Adds to `part` the products of `count` numbers of each row and of the first steps of words.
+/// Adds to `sums` the products of a part of words, of which `rest` steps are there.
+///
+/// # Safety
+/// As for [`products`], and there is such a part.
+#[inline(always)]
+unsafe fn part<V: Bits, D: Decoder, const ROWS: usize, const SIDES: usize>(
+    ready: &D::Ready<V>,
+    part: usize,
+    at: *const u32,
+    [columns, apart]: [usize; 2],
+    rest: usize,
+    left: Strided,
+    sums: &mut [[V; SIDES]; ROWS],
+) {
+    let (left, rest) = (left.step(part * D::STEPS), rest.saturating_sub(part * D::STEPS));
+    // SAFETY: as promised.
+    unsafe {
+        let mut codes = [D::words::<V>(at, columns, part); SIDES];
+        for (side, codes) in codes.iter_mut().enumerate() {
+            let at = at.add(place::<V>(side, apart));
+            // Every word is asked for once.
+            if part < D::WORDS && (side % 2 * V::LANES * size_of::<u32>()).is_multiple_of(LINE_BYTES) {
+                Soon::at(at).ask(part * columns + AHEAD);
+            }
+            *codes = D::words::<V>(at, columns, part);
+        }
+        // The number of steps of a whole part is known to the compiler.
+        if rest >= D::STEPS {
+            steps::<V, D, ROWS, SIDES>(ready, D::STEPS, codes, left, sums);
+        } else {
+            steps::<V, D, ROWS, SIDES>(ready, rest, codes, left, sums);
+        }
+    }
+}
+
+/// Adds to `sums` the products of `count` numbers of each row and of the first steps of a part.
 ///
 /// # Safety
 /// The CPU has `V`'s instruction set, and `left` has the rows and these steps.
@@ -219,7 +249,7 @@ unsafe fn steps<V: Bits, D: Decoder, const ROWS: usize, const SIDES: usize>(
     count: usize,
     codes: [V::Words; SIDES],
     left: Strided,
-    part: &mut [[V; SIDES]; ROWS],
+    sums: &mut [[V; SIDES]; ROWS],
 ) {
     for step in 0..count {
         // SAFETY: as promised.
@@ -228,7 +258,7 @@ unsafe fn steps<V: Bits, D: Decoder, const ROWS: usize, const SIDES: usize>(
             for (number, codes) in numbers.iter_mut().zip(&codes) {
                 *number = D::number::<V>(ready, *codes, step);
             }
-            for (row, sums) in part.iter_mut().enumerate() {
+            for (row, sums) in sums.iter_mut().enumerate() {
                 let factor = V::splat(*left.start.add(row * left.per_row + step));
                 for (sum, number) in sums.iter_mut().zip(&numbers) {
                     *sum = factor.mul_add(*number, *sum);

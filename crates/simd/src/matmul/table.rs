@@ -13,9 +13,10 @@ use crate::team::parallel_for;
 #[derive(Debug, Clone, Copy)]
 pub struct TableWeights<'a> {
     /// `[k, ⌈n / 2⌉]` bytes with the codes of two columns each, the first in the low nibble, where the table has 16 values: a
-    /// row begins with a byte of its own. Else `[k, n]`.
+    /// row begins with a byte of its own. Where it has 64, `[k, ⌈6 · n / 8⌉]` bytes with four codes in three of them, the first
+    /// in the lowest bits. Else `[k, n]`.
     pub codes: &'a [u8],
-    /// The number of each code, 16 or 256 of them.
+    /// The number of each code, 16, 64 or 256 of them.
     pub values: &'a [f32],
     /// `[⌈k / group⌉, n]`
     pub scales: Scales<'a>,
@@ -72,10 +73,18 @@ impl Line<'_> {
     fn weight(&self, column: usize) -> f32 {
         let code = match self.values.len() {
             16 => (self.codes[column / 2] >> (4 * (column % 2))) & 15,
+            64 => six(self.codes, column),
             _ => self.codes[column],
         };
         self.values[usize::from(code)] * self.scales.number(column)
     }
+}
+
+/// The code of six bits at this place.
+fn six(codes: &[u8], place: usize) -> u8 {
+    let (byte, below) = (6 * place / 8, 6 * place % 8);
+    let bits = u16::from_le_bytes([codes[byte], *codes.get(byte + 1).unwrap_or(&0)]);
+    (bits >> below) as u8 & 63
 }
 
 impl TableWeights<'_> {
@@ -84,8 +93,8 @@ impl TableWeights<'_> {
         if self.group == 0 {
             return Err(Error::Shape("a group of 0 steps has no scale".into()));
         }
-        if ![16, 256].contains(&self.values.len()) {
-            return Err(Error::Shape(format!("a table has 16 or 256 values, not {}", self.values.len())));
+        if ![16, 64, 256].contains(&self.values.len()) {
+            return Err(Error::Shape(format!("a table has 16, 64 or 256 values, not {}", self.values.len())));
         }
         expect_len("the codes of the right factor", &[k, self.bytes(n)], self.codes.len())?;
         expect_len("the scales of the right factor", &[k.div_ceil(self.group), n], self.scales.len())
@@ -93,7 +102,11 @@ impl TableWeights<'_> {
 
     /// Bytes of a row of so many codes.
     fn bytes(&self, columns: usize) -> usize {
-        if self.values.len() == 16 { columns.div_ceil(2) } else { columns }
+        match self.values.len() {
+            16 => columns.div_ceil(2),
+            64 => (6 * columns).div_ceil(8),
+            _ => columns,
+        }
     }
 
     fn line(&self, columns: usize, row: usize) -> Line<'_> {

@@ -1,6 +1,6 @@
 //! Weights of few bits in words of 32, in the order in which registers take them: made once for a model.
 
-use super::decoder::{Code, shift};
+use super::decoder::{Code, shift, together};
 use super::table::Scales;
 use crate::error::{Error, Result, expect_len};
 use crate::memory::{Lines, Plain};
@@ -16,7 +16,7 @@ pub struct CodedWeights<'a> {
     pub code: Code,
     /// `[⌈k / group⌉, n]`
     pub scales: Scales<'a>,
-    /// Steps that share a scale: a multiple of the codes in a word (8 of four bits, 4 of eight), or all steps.
+    /// Steps that share a scale: a multiple of the codes in a word (8 of four bits, 4 of eight) or in three (16 of six), or all steps.
     pub group: usize,
 }
 
@@ -24,7 +24,7 @@ impl CodedWeights<'_> {
     /// Refuses codes and scales that are no weights of this size.
     fn check(&self) -> Result<()> {
         let ([k, n], bits) = (self.size, self.code.bits());
-        let steps = 32 / bits;
+        let [_, steps] = together(bits);
         if self.code == Code::Bf16 {
             return Err(Error::Shape("a code of one byte is no bf16: pack the numbers themselves".into()));
         }
@@ -112,15 +112,15 @@ impl Words {
         (scales, group): (Scales, usize),
         columns: usize,
     ) -> Self {
-        let ([k, n], steps) = (size, 32 / bits);
-        let down = k.div_ceil(steps);
+        let ([k, n], [each, steps]) = (size, together(bits));
+        let down = k.div_ceil(steps) * each;
         let mut words = Lines::<u32>::new(n.div_ceil(columns) * down * columns);
         pack(codes, size, bits, columns, words.all_mut());
         let scales = match scales {
             Scales::Numbers(numbers) => Held::Numbers(by_panels(numbers, n, columns)),
             Scales::Powers(powers) => Held::Powers(by_panels(powers, n, columns)),
         };
-        let group = group.min(k.max(1)).div_ceil(steps);
+        let group = group.min(k.max(1)).div_ceil(steps) * each;
         Self { size, columns, down, group, bits, words, scales }
     }
 
@@ -156,10 +156,11 @@ impl Words {
 
     /// The code and the scale of a weight.
     pub fn weight(&self, step: usize, column: usize) -> (u16, f32) {
-        let steps = 32 / self.bits;
+        let [each, steps] = together(self.bits);
         let panel = self.from(column / self.columns);
-        let (word, within) = (step / steps, column % self.columns);
-        let code = panel.words[word * self.columns + within] >> shift(self.bits, step % steps);
+        let (word, within) = (step / steps * each, column % self.columns);
+        let one = |index: usize| u128::from(panel.words[(word + index) * self.columns + within]) << (32 * index);
+        let code = (0..each).fold(0_u128, |all, index| all | one(index)) >> shift(self.bits, step % steps);
         let scale = panel.scales.number(word / self.group * self.columns + within);
         ((code & ((1 << self.bits) - 1)) as u16, scale)
     }
@@ -167,14 +168,17 @@ impl Words {
 
 /// Packs codes `[k, n]` of so many bits into words `[panels, down, columns]` of zeros.
 pub fn pack<C: Copy + Into<u32>>(codes: &[C], [k, n]: [usize; 2], bits: usize, columns: usize, words: &mut [u32]) {
-    let steps = 32 / bits;
-    let down = k.div_ceil(steps);
+    let [each, steps] = together(bits);
+    let down = k.div_ceil(steps) * each;
     for (place, word) in words.iter_mut().enumerate() {
-        let (first, column) = (place / columns % down * steps, place / columns / down * columns + place % columns);
+        let (row, column) = (place / columns % down, place / columns / down * columns + place % columns);
+        // Bits of the words that codes lie in together below this one.
+        let (first, below) = (row / each * steps, 32 * (row % each) as u32);
         if column < n {
             for step in first..k.min(first + steps) {
-                let code: u32 = codes[step * n + column].into();
-                *word |= code << shift(bits, step - first);
+                let (code, at): (u32, u32) = (codes[step * n + column].into(), shift(bits, step - first));
+                let part = if at < below { code.checked_shr(below - at) } else { code.checked_shl(at - below) };
+                *word |= part.unwrap_or(0);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Products by weights that are decoded in registers: every code, sums of any number of rows, and what is refused.
 
-use benchbook_formats::e8m0;
+use benchbook_formats::{Axis, E2M3, E3M2, Mx, Rounding, ScaleRule, e8m0};
 use benchbook_simd::{Code, CodedWeights, Isa, PackedWeights, Product, Scales, matmul, matmul_packed};
 use proptest::prelude::*;
 
@@ -11,11 +11,16 @@ const FEW: usize = 8;
 
 /// Random codes of a kind, none of them NaN.
 fn codes(code: Code, count: usize, seed: u64) -> Vec<u8> {
-    let mask = if code.bits() == 4 { 15 } else { 255 };
+    let mask = 255_u8 >> (8 - code.bits());
     bytes(count, seed)
         .iter()
         .map(|byte| if code.number((byte & mask).into()).is_nan() { 0 } else { byte & mask })
         .collect()
+}
+
+/// Codes that lie in words without gaps: of six bits in three, else in one.
+fn together(code: Code) -> usize {
+    if code.bits() == 6 { 16 } else { 32 / code.bits() }
 }
 
 /// What the weights stand for, exactly: products of two numbers of `f32`.
@@ -52,14 +57,14 @@ proptest! {
             (1..20_usize, 500..1200_usize, 1..70_usize),
             (1..14_usize, 1..90_usize, 250..600_usize),
         ],
-        (kind, words, whole) in (0..4_usize, 1..12_usize, any::<bool>()),
+        (kind, words, whole) in (0..6_usize, 1..12_usize, any::<bool>()),
         powers in any::<bool>(),
         seed in any::<u64>(),
     ) {
         let mut values = [0.0; 16];
         values.copy_from_slice(&numbers(16, seed ^ 2));
-        let code = [Code::Int4, Code::Int8, Code::E4m3, Code::Table(values)][kind];
-        let group = if whole { k } else { words * 32 / code.bits() };
+        let code = [Code::Int4, Code::Int8, Code::E4m3, Code::E2m3, Code::E3m2, Code::Table(values)][kind];
+        let group = if whole { k } else { words * together(code) };
         let (left, codes) = (numbers(m * k, seed), codes(code, k * n, !seed));
         let scales = numbers(k.div_ceil(group) * n, seed ^ 1);
         // Powers from 2⁻⁸ to 2⁷.
@@ -99,9 +104,11 @@ fn every_code_is_its_number_in_every_place_of_a_word() {
         // With a code of NaN among them, and without.
         (Code::E4m3, &all[..]),
         (Code::E4m3, &finite[..]),
+        (Code::E2m3, &all[..64]),
+        (Code::E3m2, &all[..64]),
     ] {
         let n = codes.len();
-        for (place, rows) in (0..32 / code.bits()).flat_map(|place| [(place, 1), (place, FEW), (place, FEW + 1)]) {
+        for (place, rows) in (0..together(code)).flat_map(|place| [(place, 1), (place, FEW), (place, FEW + 1)]) {
             // All other steps are of a code that is a number, times zero.
             let mut matrix = vec![1; (place + 3) * n];
             matrix[place * n..][..n].copy_from_slice(codes);
@@ -136,6 +143,30 @@ fn every_power_of_two_is_a_scale() {
 }
 
 #[test]
+fn blocks_of_six_bits_are_the_numbers_of_their_format() {
+    // The smallest scale, which is subnormal, those around one, the largest, with which most codes are infinite, and NaN.
+    let scales = [0_u8, 1, 100, 126, 127, 128, 254, 255];
+    let size = [1, 64 * scales.len()];
+    for (code, element) in [(Code::E2m3, E2M3), (Code::E3m2, E3M2)] {
+        let mx = Mx { element, rule: ScaleRule::Floor, rounding: Rounding::NearestEven };
+        let mut blocks = mx.quantised(&vec![0.0; size[1]], size, Axis::Rows).unwrap();
+        (blocks.codes, blocks.scales) =
+            scales.iter().flat_map(|scale| (0..64_u8).map(move |code| (code, *scale))).unzip();
+        let right = blocks.dequantised();
+        let scales = Scales::Powers(&blocks.scales);
+        let weights = CodedWeights { size, codes: &blocks.codes, code, scales, group: 32 };
+        for (isa, rows) in present().flat_map(|isa| [(isa, 1), (isa, 2), (isa, FEW), (isa, FEW + 1), (isa, 16)]) {
+            let found = product(isa, &vec![1.0; rows], &weights);
+            for (at, (found, right)) in found.iter().zip(right.iter().cycle()).enumerate() {
+                // A sum that begins with zero has none below zero.
+                let same = found.to_bits() == (right + 0.0).to_bits() || (found.is_nan() && right.is_nan());
+                assert!(same, "{code:?} at {at} on {}: {found}, not {right}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn scales_that_are_no_numbers_make_their_columns_none() {
     let (codes, scales) = ([129_u8; 6], [f32::NAN, 0.0, 2.0]);
     let weights =
@@ -158,6 +189,10 @@ fn one_step_one_column_and_weights_all_alike_are_products_too() {
         (Code::E4m3, 0x7e),
         (Code::E4m3, 0x01),
         (Code::E4m3, 0x80),
+        (Code::E2m3, 0x1f),
+        (Code::E2m3, 0x20),
+        (Code::E3m2, 0x1f),
+        (Code::E3m2, 0x21),
         (Code::Table(values), 0),
         (Code::Table(values), 5),
     ] {
@@ -182,14 +217,17 @@ fn weights_that_cannot_be_packed_are_refused() {
         let weights = CodedWeights { size: [20, 3], codes, code, scales: Scales::Numbers(scales), group };
         PackedWeights::new(&weights, Isa::Portable).map(|packed| packed.bytes()).map_err(|error| error.to_string())
     };
-    // Eight columns: of four bits three words each, of eight bits five.
+    // Eight columns: of four bits three words each, of eight bits five, and of six bits twice three.
     assert_eq!(asked(Code::Int4, &codes, &scales, 8), Ok(8 * 3 * 4 + 8 * 3 * 4));
     assert_eq!(asked(Code::E4m3, &codes, &scales[..3], 20), Ok(8 * 5 * 4 + 8 * 4));
+    assert_eq!(asked(Code::E2m3, &codes, &scales[..6], 16), Ok(8 * 6 * 4 + 8 * 2 * 4));
     for (answer, part) in [
         (asked(Code::Bf16, &codes, &scales, 8), "a code of one byte is no bf16"),
         (asked(Code::Int4, &codes, &scales, 0), "a group of 0 steps"),
         (asked(Code::Int4, &codes, &scales, 12), "groups of 12 of 20 steps cut words of 8 codes"),
         (asked(Code::Int8, &codes, &scales, 10), "take a multiple of 4, or all steps"),
+        (asked(Code::E3m2, &codes, &scales, 8), "groups of 8 of 20 steps cut words of 16 codes"),
+        (asked(Code::E3m2, &[64; 60], &scales[..6], 16), "64 is no code of 6 bits"),
         (asked(Code::Int4, &codes[1..], &scales, 8), "the codes of the right factor holds 59 numbers"),
         (asked(Code::Int4, &codes, &scales[1..], 8), "the scales of the right factor holds 8 numbers"),
         (asked(Code::Int4, &[16; 60], &scales, 8), "16 is no code of 4 bits"),

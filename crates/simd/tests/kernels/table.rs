@@ -1,6 +1,6 @@
 //! Products by weights from a table: the same bits as by these weights in `f32`, and what is refused.
 
-use benchbook_formats::e8m0;
+use benchbook_formats::{Order, e8m0, unpacked};
 use benchbook_simd::{Isa, Product, Scales, TableWeights, matmul, matmul_table, matmul_table_loop};
 use proptest::prelude::*;
 
@@ -8,14 +8,9 @@ use crate::common::{bytes, near, numbers, present};
 
 /// The weights as numbers, by their definition.
 fn dense(weights: &TableWeights, [k, n]: [usize; 2]) -> Vec<f32> {
+    let codes = unpacked(weights.codes, n, weights.values.len().ilog2(), Order::LowFirst);
     let one = |step: usize, column: usize| {
-        let code = if weights.values.len() == 256 {
-            weights.codes[step * n + column]
-        } else if column.is_multiple_of(2) {
-            weights.codes[step * n.div_ceil(2) + column / 2] % 16
-        } else {
-            weights.codes[step * n.div_ceil(2) + column / 2] / 16
-        };
+        let code = codes[step * n + column];
         let at = step / weights.group * n + column;
         let scale = match weights.scales {
             Scales::Numbers(scales) => scales[at],
@@ -37,11 +32,11 @@ proptest! {
             (0..30_usize, 0..90_usize, 250..900_usize),
         ],
         group in 1..80_usize,
-        (wide, powers) in any::<(bool, bool)>(),
+        (bits, powers) in (prop_oneof![Just(4_usize), Just(6), Just(8)], any::<bool>()),
         seed in any::<u64>(),
     ) {
-        let (left, values) = (numbers(m * k, seed), numbers(if wide { 256 } else { 16 }, seed ^ 2));
-        let codes = bytes(k * if wide { n } else { n.div_ceil(2) }, !seed);
+        let (left, values) = (numbers(m * k, seed), numbers(1 << bits, seed ^ 2));
+        let codes = bytes(k * (n * bits).div_ceil(8), !seed);
         let scales = numbers(k.div_ceil(group) * n, seed ^ 1);
         // Powers from 2⁻⁸ to 2⁷.
         let bytes: Vec<u8> = scales.iter().map(|scale| (119.0 + (scale + 1.0) * 7.9) as u8).collect();
@@ -111,11 +106,13 @@ fn weights_that_are_no_factor_are_refused() {
     };
     assert_eq!(asked(&codes, &values, &scales, 2), [Ok(()), Ok(())]);
     assert_eq!(asked(&codes[..10], &values[..16], &scales, 2), [Ok(()), Ok(())]);
+    // Three codes of six bits take three bytes.
+    assert_eq!(asked(&codes, &values[..64], &scales, 2), [Ok(()), Ok(())]);
     for (answers, part) in [
         (asked(&codes[1..], &values, &scales, 2), "the codes of the right factor holds 14 numbers"),
         (asked(&codes, &values, &scales[3..], 2), "the scales of the right factor holds 6 numbers"),
         (asked(&codes, &values, &scales, 0), "a group of 0 steps"),
-        (asked(&codes, &values[..15], &scales, 2), "a table has 16 or 256 values, not 15"),
+        (asked(&codes, &values[..15], &scales, 2), "a table has 16, 64 or 256 values, not 15"),
     ] {
         for answer in answers {
             assert!(answer.clone().is_err_and(|said| said.contains(part)), "{part}: {answer:?}");
