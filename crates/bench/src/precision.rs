@@ -97,7 +97,7 @@ const fn pruned(name: &'static str, kept: f64) -> Goal {
     goal(["mlp", name, "hot"], None, [own(0.95 / kept, &["fused"]), None])
 }
 
-const GOALS: [Goal; 33] = [
+const GOALS: [Goal; 35] = [
     cold("e4m3-fused", 3.6, &["tiled"]),
     // ONNX Runtime with the left factor in f32 is told, and not judged.
     cold_beside("int4-g32-fused", own(6.4, &["tiled"]), torch(0.0, &["int4-g32"])),
@@ -108,6 +108,8 @@ const GOALS: [Goal; 33] = [
     only(ONE, ["matmul", "w4a8-g32-dynamic", "cold"], None, [torch(0.0, &["compressed-int4-g32-a8"]), None]),
     cold("mxfp4-rceil-fused", 0.95, &["int4-g32-fused"]),
     cold("mxfp8-rceil-fused", 0.95, &["e4m3-fused"]),
+    // With its scales 6¼ bits in the place of eight.
+    cold("mxfp6-e2m3-floor-fused", 1.2, &["e4m3-fused"]),
     cold("nf4-g64-fused", 0.95, &["int4-g32-fused"]),
     only(SQUARE, ["matmul", "nf4-g64-fused", "cold"], Some(("memory", 0.9)), [torch(1.5, &["bitsandbytes-nf4"]), None]),
     cold("2of4", 1.7, &["tiled"]),
@@ -117,6 +119,7 @@ const GOALS: [Goal; 33] = [
     hot("w4a8-g32-dynamic", &["tiled"]),
     hot("mxfp4-rceil-fused", &["int4-g32-fused"]),
     hot("mxfp8-rceil-fused", &["e4m3-fused"]),
+    hot("mxfp6-e2m3-floor-fused", &["e4m3-fused"]),
     hot("nf4-g64-fused", &["int4-g32-fused"]),
     only(SQUARE, ["matmul", "nf4-g64-fused", "hot"], None, [torch(0.0, &["bitsandbytes-nf4"]), None]),
     hot("2of4", &["tiled"]),

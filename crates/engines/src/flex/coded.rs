@@ -31,5 +31,6 @@ macro_rules! formats {
 }
 
 formats! {
-    Int8 Int8G32 Int4G32 E4m3 Mxfp8 Mxfp8Floor Mxfp8Ceil Mxfp8Even Mxfp4 Mxfp4Floor Mxfp4Ceil Mxfp4Even Nf4
+    Int8 Int8G32 Int4G32 E4m3 Mxfp8 Mxfp8Floor Mxfp8Ceil Mxfp8Even Mxfp6E2m3Floor Mxfp6E3m2Floor
+    Mxfp4 Mxfp4Floor Mxfp4Ceil Mxfp4Even Nf4
 }

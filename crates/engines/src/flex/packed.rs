@@ -7,14 +7,14 @@ use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
 use crate::flex::calls::failed;
 use crate::flex::coded::{
-    E4m3, Format, Int4G32, Int8, Int8G32, Mxfp4, Mxfp4Ceil, Mxfp4Even, Mxfp4Floor, Mxfp8, Mxfp8Ceil, Mxfp8Even,
-    Mxfp8Floor, Nf4,
+    E4m3, Format, Int4G32, Int8, Int8G32, Mxfp4, Mxfp4Ceil, Mxfp4Even, Mxfp4Floor, Mxfp6E2m3Floor, Mxfp6E3m2Floor,
+    Mxfp8, Mxfp8Ceil, Mxfp8Even, Mxfp8Floor, Nf4,
 };
 use crate::flex::row::fused_row;
 use crate::flex::weight_only::{self, answer};
 
 /// An implementation for each format.
-pub const ROWS: [Row<Matmul>; 13] = [
+pub const ROWS: [Row<Matmul>; 15] = [
     INT8,
     INT8_G32,
     INT4_G32,
@@ -23,6 +23,8 @@ pub const ROWS: [Row<Matmul>; 13] = [
     MXFP8_FLOOR,
     MXFP8_CEIL,
     MXFP8_EVEN,
+    MXFP6_E2M3,
+    MXFP6_E3M2,
     MXFP4,
     MXFP4_FLOOR,
     MXFP4_CEIL,
@@ -83,6 +85,21 @@ const MXFP8_EVEN: Row<Matmul> = fused::<Mxfp8Even>(
     "mxfp8-even-fused",
     "hand-written: weights of 8 bits (e4m3fn in blocks of 32 along k, E8M0 scales of the largest number rounded to an element: \
      even_round of Quark), decoded in registers and multiplied in f32",
+)
+.on_request();
+
+const MXFP6_E2M3: Row<Matmul> = fused::<Mxfp6E2m3Floor>(
+    "mxfp6-e2m3-floor-fused",
+    "hand-written: weights of 6 bits (e2m3 in blocks of 32 along k, E8M0 scales rounded down, so that the largest numbers are \
+     clamped: OCP Microscaling 1.0, sections 5.3.2 and 6.3; four codes in three bytes), decoded in registers and multiplied in f32",
+)
+.catalogue(&["PR4"])
+.on_request();
+
+const MXFP6_E3M2: Row<Matmul> = fused::<Mxfp6E3m2Floor>(
+    "mxfp6-e3m2-floor-fused",
+    "hand-written: weights of 6 bits (e3m2 in blocks of 32 along k, E8M0 scales rounded down, so that the largest numbers are \
+     clamped: OCP Microscaling 1.0, sections 5.3.2 and 6.3; four codes in three bytes), decoded in registers and multiplied in f32",
 )
 .on_request();
 

@@ -1,4 +1,4 @@
-//! Matrix products by weights whose codes choose from a table: floats of eight and of four bits, and NF4.
+//! Matrix products by weights whose codes choose from a table: floats of eight, six and four bits, and NF4.
 //!
 //! As in [`super::int4`], each format has a plain loop, and a product that makes numbers of its columns first.
 
@@ -6,12 +6,13 @@ use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
 use benchbook_simd::{Isa, TableWeights, matmul_table, matmul_table_loop};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
-use crate::flex::coded::{E4m3, Format, Held, Mxfp4, Nf4};
+use crate::flex::coded::{E4m3, Format, Held, Mxfp4, Mxfp6E2m3Floor, Nf4};
 use crate::flex::row::{fused_row, plain_row};
 use crate::flex::weight_only::{self, answer, short};
 
 /// Two implementations for each format.
-pub const ROWS: [Row<Matmul>; 6] = [E4M3_LOOP, E4M3_DEQUANT, MXFP4_LOOP, MXFP4_DEQUANT, NF4_LOOP, NF4_DEQUANT];
+pub const ROWS: [Row<Matmul>; 8] =
+    [E4M3_LOOP, E4M3_DEQUANT, MXFP6_LOOP, MXFP6_DEQUANT, MXFP4_LOOP, MXFP4_DEQUANT, NF4_LOOP, NF4_DEQUANT];
 
 const E4M3_LOOP: Row<Matmul> = looped::<E4m3>(
     "e4m3-loop",
@@ -23,6 +24,18 @@ const E4M3_DEQUANT: Row<Matmul> = dequant::<E4m3>(
     "e4m3-dequant",
     "hand-written: weights of 8 bits (e4m3fn of OCP OFP8, an f32 scale for each column, rounded to nearest even: arXiv \
      2209.05433), looked up by panels and multiplied in f32",
+);
+
+const MXFP6_LOOP: Row<Matmul> = looped::<Mxfp6E2m3Floor>(
+    "mxfp6-e2m3-floor-loop",
+    "a plain loop over weights of 6 bits (e2m3 in blocks of 32 along k, E8M0 scales rounded down: OCP Microscaling 1.0; four codes \
+     in three bytes, the first in the lowest bits), looked up one by one",
+);
+
+const MXFP6_DEQUANT: Row<Matmul> = dequant::<Mxfp6E2m3Floor>(
+    "mxfp6-e2m3-floor-dequant",
+    "hand-written: weights of 6 bits (e2m3 in blocks of 32 along k, E8M0 scales rounded down: OCP Microscaling 1.0; four codes in \
+     three bytes, the first in the lowest bits), looked up by panels and multiplied in f32",
 );
 
 const MXFP4_LOOP: Row<Matmul> = looped::<Mxfp4>(

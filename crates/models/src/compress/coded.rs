@@ -1,8 +1,8 @@
 //! A matrix in a format of few bits: codes, scales, and the numbers that both stand for.
 
 use benchbook_formats::{
-    Axis, BLOCK, E2M1, E4M3FN, Grid, Groups, Integers, Minifloat, Mx, NF4, Order, Result, Rounding, ScaleRule, Scaled,
-    packed,
+    Axis, BLOCK, E2M1, E2M3, E3M2, E4M3FN, Grid, Groups, Integers, Minifloat, Mx, NF4, Order, Result, Rounding,
+    ScaleRule, Scaled, packed,
 };
 use benchbook_simd::{Code, CodedWeights, Scales};
 use rayon::prelude::*;
@@ -15,8 +15,10 @@ pub const INT4: Integers = Integers { bits: 4, grid: Grid::Symmetric };
 /// A weight of eight bits.
 const INT8: Integers = Integers { bits: 8, grid: Grid::Ends };
 
-/// An element of MXFP8, and of MXFP4.
+/// Elements of MXFP8, of both kinds of MXFP6, and of MXFP4.
 const MXFP8: (Minifloat, Code) = (E4M3FN, Code::E4m3);
+const MXFP6_E2M3: (Minifloat, Code) = (E2M3, Code::E2m3);
+const MXFP6_E3M2: (Minifloat, Code) = (E3M2, Code::E3m2);
 const MXFP4: (Minifloat, Code) = (E2M1, Code::Table(E2M1.values()));
 
 /// Numbers along the inner axis that share a scale in formats of such groups.
@@ -47,6 +49,10 @@ pub enum Scheme {
     Mxfp8Ceil,
     /// The same by [`ScaleRule::Even`].
     Mxfp8Even,
+    /// MXFP6: blocks of 32 floats of 6 bits (e2m3) with such a scale, by [`ScaleRule::Floor`].
+    Mxfp6E2m3Floor,
+    /// The same with e3m2.
+    Mxfp6E3m2Floor,
     /// MXFP4: blocks of 32 floats of 4 bits (e2m1) with such a scale, by [`ScaleRule::Rceil`].
     Mxfp4,
     /// The same by [`ScaleRule::Floor`].
@@ -131,10 +137,10 @@ impl Coded {
         Self { size, codes, code, scales, group, bytes: panels.iter().map(|panel| panel.bytes).sum(), numbers }
     }
 
-    /// The codes without the gaps between them: of four bits, the first is the low nibble.
+    /// The codes without the gaps between them, each row from a byte of its own on, the first code in the lowest bits: the low nibble
+    /// of four bits; of six, four codes in three bytes.
     pub fn without_gaps(&self) -> Vec<u8> {
-        let bits = if self.code.bits() == 4 { 4 } else { 8 };
-        packed(&self.codes, self.size[1], bits, Order::LowFirst)
+        packed(&self.codes, self.size[1], self.code.bits() as u32, Order::LowFirst)
     }
 }
 
@@ -176,6 +182,8 @@ impl Scheme {
             Self::Mxfp8Floor => blocks(numbers, size, ScaleRule::Floor, MXFP8),
             Self::Mxfp8Ceil => blocks(numbers, size, ScaleRule::Ceil, MXFP8),
             Self::Mxfp8Even => blocks(numbers, size, ScaleRule::Even, MXFP8),
+            Self::Mxfp6E2m3Floor => blocks(numbers, size, ScaleRule::Floor, MXFP6_E2M3),
+            Self::Mxfp6E3m2Floor => blocks(numbers, size, ScaleRule::Floor, MXFP6_E3M2),
             Self::Mxfp4 => blocks(numbers, size, ScaleRule::Rceil, MXFP4),
             Self::Mxfp4Floor => blocks(numbers, size, ScaleRule::Floor, MXFP4),
             Self::Mxfp4Ceil => blocks(numbers, size, ScaleRule::Ceil, MXFP4),
@@ -221,6 +229,8 @@ mod tests {
             Scheme::Mxfp8Floor,
             Scheme::Mxfp8Ceil,
             Scheme::Mxfp8Even,
+            Scheme::Mxfp6E2m3Floor,
+            Scheme::Mxfp6E3m2Floor,
             Scheme::Mxfp4,
             Scheme::Mxfp4Floor,
             Scheme::Mxfp4Ceil,
@@ -252,6 +262,12 @@ mod tests {
         {
             let four = [Scheme::Mxfp4Floor, Scheme::Mxfp4Ceil, Scheme::Mxfp4Even, Scheme::Mxfp4];
             assert_eq!(four.map(|scheme| of(scheme, number)), powers.map(|power| vec![power]), "{number}");
+        }
+        // 7.5 is the largest of e2m3, and 28 of e3m2: what is between them and the next power of two is clamped.
+        for (scheme, largest, power) in [(Scheme::Mxfp6E2m3Floor, 7.5, 8.0), (Scheme::Mxfp6E3m2Floor, 28.0, 32.0_f32)] {
+            assert_eq!([largest, power.next_down(), power].map(|number| of(scheme, number)), [[127_u8], [127], [128]]);
+            let found = scheme.coded(&[power.next_down(), 0.5, -1.0, 0.0, 1.0], [1, 5]).unwrap();
+            assert_eq!((found.numbers[0], found.without_gaps().len(), found.bytes), (largest, 4, 4 + 5), "{scheme:?}");
         }
         // 448 is the largest of eight bits, and 496 the least that is rounded up to 512.
         for (number, powers) in

@@ -216,12 +216,14 @@ mod tests {
         Seeded { seed: 3 }.drawn(&Tensor { name: name.to_owned(), shape: shape.to_vec(), mean: 0.0, deviation: 1.0 })
     }
 
-    const CODED: [Form; 7] = [
+    const CODED: [Form; 9] = [
         Form::Bf16,
         Form::Coded(Scheme::Int8),
         Form::Coded(Scheme::Int8G32),
         Form::Coded(Scheme::Int4G32),
         Form::Coded(Scheme::E4m3),
+        Form::Coded(Scheme::Mxfp6E2m3Floor),
+        Form::Coded(Scheme::Mxfp6E3m2Floor),
         Form::Coded(Scheme::Mxfp4),
         Form::Coded(Scheme::Nf4),
     ];
