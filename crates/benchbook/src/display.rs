@@ -379,7 +379,7 @@ mod tests {
         let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
         let batch = RecordBatch::try_from_iter(columns.map(|(name, value)| (name, text(value)))).unwrap();
         let answer = Answer::from(batch);
-        let (note, warnings, cells) = (String::new(), Vec::new(), paired(&answer));
+        let (note, warnings, cells) = (String::new(), Vec::new(), paired(&answer).into());
         let text = Comparison { note, warnings, answer, cells }.bundle().text;
         assert!(text.contains("left out, `.cells` has all: ") && !text.contains("--wide"), "{text}");
     }

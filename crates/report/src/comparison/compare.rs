@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use benchbook_core::{baseline_of, nearest, on_one_line};
+use benchbook_core::{Opaque, baseline_of, nearest, on_one_line};
 use benchbook_query::{Answer, Session, TIME, quoted};
 use benchbook_record::environment_difference;
 
@@ -72,7 +72,7 @@ pub struct Comparison {
     /// The rows, with every digit; the column `warnings` holds those above, a line each.
     pub answer: Answer,
     /// The rows as people read them.
-    pub cells: Cells,
+    pub cells: Opaque<Cells>,
 }
 
 /// Compares the variants of a run with a baseline (`None`: see [`default_baseline`]), paired block by block.
@@ -132,7 +132,7 @@ pub fn within_metric(session: &Session, run: &str, by: By, baseline: Option<&str
     };
     let note = format!("Run {}: {note}", run.run_id);
     let warnings = warnings(session, &run.run_id)?;
-    Ok(Comparison { note, cells, answer: with_warnings(answer, &warnings)?, warnings })
+    Ok(Comparison { note, cells: cells.into(), answer: with_warnings(answer, &warnings)?, warnings })
 }
 
 /// Refuses a metric that a run does not have, with the nearest and all that it has.
@@ -258,7 +258,8 @@ pub fn across(session: &Session, baseline: &str, candidate: &str, anyway: bool) 
     for run_id in [&a.run_id, &b.run_id] {
         told.extend(warnings(session, run_id)?.into_iter().map(|warning| format!("run {run_id}: {warning}")));
     }
-    Ok(Comparison { note, cells: verdicts::sequential(&answer), answer: with_warnings(answer, &told)?, warnings: told })
+    let cells = verdicts::sequential(&answer).into();
+    Ok(Comparison { note, cells, answer: with_warnings(answer, &told)?, warnings: told })
 }
 
 fn params(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

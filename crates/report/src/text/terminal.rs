@@ -203,7 +203,7 @@ mod tests {
         let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)));
         let batch = batch.unwrap();
         let answer = Answer::from(batch);
-        let cells = paired(&answer);
+        let cells = paired(&answer).into();
         let text =
             comparison(&Comparison { note: String::new(), warnings: Vec::new(), answer, cells }, Some((80, WIDE)));
         assert!(text.contains("failed") && text.lines().all(|line| line.chars().count() <= 80), "{text}");
@@ -223,7 +223,7 @@ mod tests {
         ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let answer = Answer::from(batch);
-        let (note, warnings, cells) = (String::new(), Vec::new(), paired(&answer));
+        let (note, warnings, cells) = (String::new(), Vec::new(), paired(&answer).into());
         let comparison = Comparison { note, warnings, answer, cells };
         let explained = |width: usize, in_color: bool| {
             let text = ranked(&comparison, Some((width, WIDE)), in_color);

@@ -114,7 +114,7 @@ fn a_metric_that_a_run_lacks_is_refused_with_those_that_it_has() {
     // By time it is the comparison that there always was: here there is no sample.
     let [by_time, by_name] =
         [within_by(&session, &run_id, By::Implementation, None).unwrap(), compared(&session, &run_id, TIME)];
-    assert_eq!((by_time.note, by_time.cells.rows), (by_name.note, by_name.cells.rows));
+    assert_eq!((by_time.note, &by_time.cells.rows), (by_name.note, &by_name.cells.rows));
     let few = compared(&session, &run_id, "peak_added_bytes");
     assert!(undecided(&few.answer) && few.cells.rows[0].join(" | ").contains("few replicates"), "four decide nothing");
 }
