@@ -219,16 +219,18 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_linked_without_libtorch() {
+    fn cells_are_linked_without_what_their_process_has() {
         let machine = Machine::new();
         let installed = install(&machine.surroundings(), &InstallRequest::default()).expect("everything is there");
         program(&machine.at("bin/cc"), "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
         let linker = installed.snapshot.folder().join("config/cc");
-        let words = ["-shared", "a b.o", "-ltorch_cpu", "-lc10", "-Lx", "-lstdc++", "-lbenchbook_notebook", "-lc"];
-        let output = Command::new("/bin/sh").arg(linker).args(words).env("PATH", machine.at("bin")).output();
+        let words = ["-shared", "a b.o", "-ltorch_cpu", "-lc10", "-Lx", "-lstdc++", "/r/libstd-1.so", "-lmine", "-lc"];
+        let mut link = Command::new("/bin/sh");
+        link.arg(linker).args(words).arg(installed.snapshot.library()).env("PATH", machine.at("bin"));
+        let output = link.output();
         let said = String::from_utf8(output.expect("a shell").stdout).expect("text");
         let kept: Vec<&str> = said.lines().collect();
-        assert_eq!(kept, ["-shared", "a b.o", "-Lx", "-lbenchbook_notebook", "-lc"]);
+        assert_eq!(kept, ["-shared", "a b.o", "-Lx", "/r/libstd-1.so", "-lmine", "-lc"]);
     }
 
     #[test]

@@ -143,14 +143,15 @@ pub(crate) fn init(snapshot: &Snapshot) -> Result<String> {
 /// The name of what links cells, beside the start-up files: the compiler knows by it how to call it.
 pub(crate) const LINKER: &str = "cc";
 
-/// The text of what links cells. A cell uses libtorch through the library alone, and to read the tables of libtorch takes
-/// longer than all else that a linker does.
+/// The text of what links cells. The program of the cells has the library and libtorch, where a cell finds whatever it lacks as
+/// it is loaded; to read their tables takes a linker longer than all else that it does.
 pub(crate) const LINK: &str = "\
 #!/bin/sh
-# Links a cell without libtorch and what that brings: the library of the cell is linked with them.
+# Links a cell without the library, libtorch and what that brings: the process of the cell has them.
 for word do
     shift
     case $word in
+        */libbenchbook_notebook.so | -lbenchbook_notebook) ;;
         -ltorch* | -lc10* | -lstdc++ | -lgomp*) ;;
         *) set -- \"$@\" \"$word\" ;;
     esac
