@@ -12,7 +12,6 @@ mod exhaustive;
 mod goals;
 mod kernels;
 mod lengths;
-mod linker;
 mod machine;
 mod mixers;
 mod models;

@@ -1,7 +1,6 @@
 //! Cells of a notebook: how soon they answer, beside stock evcxr, and whether they measure what the program measures.
 
 use crate::ask::ask;
-use crate::linker::by_lld;
 use crate::numbers::{at_most, median, quantile};
 use crate::sql;
 use benchbook_process::Lines;
@@ -24,8 +23,7 @@ const STOCK_ROUNDS: u32 = 3;
 /// Later cells of each kind in a round.
 const LATER: u32 = 6;
 /// The kernels that may be timed, and how their columns are headed.
-const COLUMNS: [(&str, &str); 3] =
-    [("benchbook", "Rust (benchbook)"), ("lld", "the same, linked by rust-lld"), ("stock", "stock")];
+const COLUMNS: [(&str, &str); 2] = [("benchbook", "Rust (benchbook)"), ("stock", "stock")];
 /// The kinds, as the script and a person call them, with the goal for the median in seconds.
 const CELLS: [(&str, &str, f64); 6] = [
     ("magic", "`%%sql` cell", 0.05),
@@ -94,10 +92,9 @@ fn timed(ready: &Ready, kernels: &Value, rounds: u32) -> Result<Vec<Value>> {
     run(ready, &job)
 }
 
-/// Cells of the kernel by its linker and by another, and the same trial in a cell and by the program.
+/// Cells of the kernel, and the same trial in a cell and by the program.
 pub fn measure(ready: &Ready) -> Result<String> {
-    let ours = ours(ready)?;
-    let kernels = json!({ "benchbook": ours, "lld": by_lld(ready, &ours)? });
+    let kernels = json!({ "benchbook": ours(ready)? });
     let timed = timed(ready, &kernels, ROUNDS)?;
     let folder = ready.workspace.target.join("bench/notebook");
     let pairs = folder.join("pairs");
@@ -291,15 +288,15 @@ mod tests {
         let later = |kernel: &str, what: &str, seconds: f64| json!({ "kind": "later", "kernel": kernel, "what": what, "seconds": seconds });
         let timed = [
             later("benchbook", "value", 0.25),
-            later("lld", "value", 0.13),
+            later("stock", "value", 3.13),
             later("benchbook", "of another version", 9.0),
             json!({ "kind": "completion", "kernel": "benchbook", "what": "first", "seconds": 12.0 }),
         ];
         let table = cells(&timed, 1);
         for line in [
-            "| | Rust (benchbook) | the same, linked by rust-lld | goal for the median |",
+            "| | Rust (benchbook) | stock | goal for the median |",
             "|---|---|---|---|",
-            "| plain value | 0.25 s (p90 0.25) | 0.13 s (p90 0.13) | at most 0.35 s: met, 0.10 s to spare |",
+            "| plain value | 0.25 s (p90 0.25) | 3.13 s (p90 3.13) | at most 0.35 s: met, 0.10 s to spare |",
             "| first completion | 12.00 s (p90 12.00) | not measured | at most 10 s: **missed by 2.00 s** |",
             "| memory of the cells' process | not measured | not measured | none |",
         ] {
