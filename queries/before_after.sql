@@ -30,9 +30,9 @@ alone AS (
     JOIN metric_values v ON v.run_id = n.run_id AND v.case_name = n.case_name AND v.variant = n.variant
     WHERE v.lost IS NULL AND v.metric IN (
         'kl_divergence', 'top1_agreement', 'relative_error', 'sparsity', 'capacity_kept', 'layer_bits', 'layer_error',
-        'formats_tried', 'values_read', 'guesses_kept', 'perplexity', 'perplexity_ratio', 'accuracy', 'accuracy_difference',
-        'word_error_rate', 'word_error_difference', 'bleu', 'bleu_difference', 'rouge_1', 'rouge_2', 'rouge_l', 'positions_kept',
-        'pearson', 'cosine_to_f32'
+        'formats_tried', 'search_ns', 'values_read', 'guesses_kept', 'perplexity', 'perplexity_ratio', 'accuracy',
+        'accuracy_difference', 'word_error_rate', 'word_error_difference', 'bleu', 'bleu_difference', 'rouge_1', 'rouge_2',
+        'rouge_l', 'positions_kept', 'pearson', 'cosine_to_f32'
     )
     GROUP BY n.run_id, n.case_name, n.variant, v.metric
 ),

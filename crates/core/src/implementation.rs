@@ -85,6 +85,15 @@ pub trait Implementation: Send + Sync {
         self.prepare(setting, params, inputs)
     }
 
+    /// Searches for what [`Implementation::prepare`] then does, where that takes longer than doing it, and keeps what it finds while
+    /// the process lives; false where there is nothing to search, or it was found before. Its time is the metric `search_ns`.
+    ///
+    /// # Errors
+    /// Those of [`Implementation::prepare`].
+    fn search(&self, _params: &Params, _inputs: &Inputs) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Whether it is measured only where it is asked for by name: one of many that few runs want side by side.
     fn on_request(&self) -> bool {
         false

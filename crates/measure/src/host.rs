@@ -9,8 +9,8 @@ use benchbook_core::message::{
     WorkloadInfo, Writable,
 };
 use benchbook_core::{
-    Array, DType, Implementation, Inputs, KnobInfo, Knobs, Params, Posed, Reference, Registry, Setting, Subject,
-    Support, Workload,
+    Array, DType, Implementation, Inputs, KnobInfo, Knobs, Metric, Params, Posed, Reference, Registry, Setting,
+    Subject, Support, Workload,
 };
 
 use crate::allocations::{Allocated, allocated};
@@ -222,6 +222,9 @@ impl Worker {
         let engine_version = [implementation.engine(&asked.device).1].into_iter().chain(instructions);
         let engine_version = Some(engine_version.collect::<Vec<_>>().join(" "));
         let knobs = knobs(implementation, &asked)?;
+        let started_ns = clock::now_ns();
+        let has_searched = implementation.search(&asked.params, &inputs).map_err(text)?;
+        let search_ns = has_searched.then(|| clock::now_ns() - started_ns);
         let mut subject =
             implementation.prepare_with(&setting(&asked), &asked.params, &inputs, &knobs).map_err(text)?;
         let task = posed.task();
@@ -244,7 +247,8 @@ impl Worker {
             None => processes.is_empty().then_some(MemoryFrom::Resident),
         };
         let writable = writable(posed.as_ref(), &inputs, subject.as_mut())?;
-        let metrics = subject.metrics();
+        let mut metrics = subject.metrics();
+        metrics.extend(search_ns.map(|ns| Metric::measured("search_ns", ns as f64, "ns")));
         let names = writable.iter().map(|one| one.input.clone()).collect();
         let (trial, digest) = (asked.trial, Some(digest_of(&inputs)));
         let inputs = implementation.approximates().then_some(inputs);

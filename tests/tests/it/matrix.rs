@@ -87,6 +87,29 @@ fn every_cell_is_measured_once_or_says_why_not() {
 }
 
 #[test]
+fn what_a_search_has_cost_is_told_in_rows() {
+    let bench = Bench::new();
+    let measured = ["--replicates", "1", "--blocks", "2", "--threads", "1"];
+    let techniques = ["run", "forced-decoding", "--quick", "--implementation", "int8,adaptive-precision"];
+    bench.ok(&[&techniques[..], &measured].concat());
+    let told = bench.sql(
+        "select t.implementation, m.name, m.unit, m.value, o.prepare_ns from measures m \
+         join trials t on t.run_id = m.run_id and t.trial = m.trial \
+         join outcomes o on o.run_id = m.run_id and o.trial = m.trial \
+         where m.name in ('formats_tried', 'search_ns') order by m.name",
+    );
+    let of =
+        |row: &Value| [&row["implementation"], &row["name"], &row["unit"]].map(|one| one.as_str().unwrap().to_owned());
+    let wanted = [["adaptive-precision", "formats_tried", "count"], ["adaptive-precision", "search_ns", "ns"]];
+    assert_eq!(told.iter().map(of).collect::<Vec<_>>(), wanted);
+    let number = |row: &Value, name: &str| row[name].as_f64().unwrap();
+    // Two layers, in one or two formats each.
+    assert!((2.0..=4.0).contains(&number(&told[0], "value")), "{told:?}");
+    let took_ns = number(&told[1], "value");
+    assert!(took_ns > 0.0 && took_ns < number(&told[1], "prepare_ns"), "a part of the preparation: {told:?}");
+}
+
+#[test]
 fn a_matrix_whose_time_is_over_goes_on_with_the_next() {
     let bench = Bench::new();
     let asked = ["matrix", "--quick", "--models", "smollm2-135m", "--layers", "1", "--threads", "1"];

@@ -72,11 +72,13 @@ mod tests {
         let technique = technique::named("adaptive-precision").unwrap();
         let asked = |seed: u64| {
             let source = Counting(Seeded { seed }, AtomicUsize::new(0));
-            let tried = applied(technique, &model, &source, 24, |hasher| seed.hash(hasher)).unwrap().tried;
-            (source.1.into_inner(), tried)
+            let made = applied(technique, &model, &source, 24, |hasher| seed.hash(hasher)).unwrap();
+            let (has_searched, tried) = (made.has_searched, made.tried);
+            (source.1.load(Ordering::Relaxed), tried, has_searched)
         };
         let (first, again, other) = (asked(71), asked(71), asked(72));
         assert!(first.0 > 0 && again.0 == 0 && other.0 > 0, "{} {} {}", first.0, again.0, other.0);
+        assert_eq!((first.2, again.2, other.2), (true, false, true));
         assert_eq!(first.1, again.1);
         assert_ne!(first.1, other.1);
     }

@@ -29,6 +29,14 @@ pub trait Technical: Problem {
         inputs: &Inputs,
     ) -> Result<Box<dyn Subject>>;
 
+    /// See [`Implementation::search`]; asked of techniques that search.
+    ///
+    /// # Errors
+    /// As of [`Technical::prepared`].
+    fn searched(_technique: &'static Technique, _params: &Self::Params, _inputs: &Inputs) -> Result<bool> {
+        Ok(false)
+    }
+
     /// See [`Implementation::approximation`]; asked of cases that take the technique.
     fn right(technique: &'static Technique, params: &Self::Params, inputs: &Inputs, seed: u64) -> Option<Reference>;
 }
@@ -78,6 +86,10 @@ impl<P: Technical> Implementation for Changed<P> {
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         P::prepared(self.0, setting, &P::Params::read(P::NAME, params)?, inputs)
+    }
+
+    fn search(&self, params: &Params, inputs: &Inputs) -> Result<bool> {
+        Ok(self.0.searches() && P::searched(self.0, &P::Params::read(P::NAME, params)?, inputs)?)
     }
 
     fn on_request(&self) -> bool {

@@ -139,6 +139,11 @@ impl Technical for ForcedDecoding {
         Ok(looping(name, setting, &steps, Forced::new(running, params, told, Some(exact))))
     }
 
+    fn searched(technique: &'static Technique, params: &ForcedDecodingParams, inputs: &Inputs) -> Result<bool> {
+        let made = applied(technique, params, inputs, |_, applied| Ok(applied.has_searched));
+        made.map_err(|error| failed(technique.name, "flex", &error))
+    }
+
     fn right(
         technique: &'static Technique,
         params: &ForcedDecodingParams,

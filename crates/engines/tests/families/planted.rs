@@ -114,6 +114,10 @@ impl Implementation for Planted {
         Ok(Box::new(Faulty { fault: self.0, right: TILED.prepare_with(setting, params, inputs, knobs)? }))
     }
 
+    fn search(&self, params: &Params, inputs: &Inputs) -> Result<bool> {
+        TILED.search(params, inputs)
+    }
+
     fn approximates(&self) -> bool {
         TILED.approximates()
     }

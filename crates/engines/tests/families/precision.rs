@@ -64,6 +64,10 @@ impl Implementation for InF32<'_> {
         self.0.prepare_with(&Setting { dtype: DType::F32, ..setting.clone() }, params, inputs, knobs)
     }
 
+    fn search(&self, params: &Params, inputs: &Inputs) -> Result<bool> {
+        self.0.search(params, inputs)
+    }
+
     fn approximates(&self) -> bool {
         self.0.approximates()
     }

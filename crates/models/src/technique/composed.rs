@@ -27,6 +27,7 @@ pub fn composed<'a>(
             description: model.clone(),
             plan: Plan::default(),
             tried: Vec::new(),
+            has_searched: false,
             source: Narrowed { source, wide: model.clone(), narrow: None, without: None },
             positions,
         },
@@ -37,12 +38,14 @@ pub fn composed<'a>(
         if matches!(technique.change, Change::Chunks(_) | Change::Guesses(_)) {
             return Err(refused(technique, "it changes how a text comes, and nothing of a model".to_owned()));
         }
-        let Applied { plan, tried, .. } = technique.applied(&applied.description, &applied.source, positions)?;
+        let Applied { plan, tried, has_searched, .. } =
+            technique.applied(&applied.description, &applied.source, positions)?;
         let Some(both) = joined(&applied.plan, &plan) else {
             return Err(refused(technique, "it would change what another one has changed".to_owned()));
         };
         applied.plan = both;
         applied.tried.extend(tried);
+        applied.has_searched |= has_searched;
     }
     Ok(applied)
 }

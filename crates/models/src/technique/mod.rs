@@ -235,7 +235,7 @@ impl Technique {
             return Err(Error::Inapplicable { technique: self.name, reason });
         }
         let (mut description, mut narrowed, mut plan, mut tried) = (model.clone(), None, Plan::default(), Vec::new());
-        let mut without = None;
+        let (mut without, mut has_searched) = (None, false);
         match self.change {
             Change::All(form) => {
                 plan = Plan::of(form);
@@ -270,6 +270,7 @@ impl Technique {
                 without = Some(model.text.layers / 2);
             }
             Change::Precision(bound) => {
+                has_searched = searched.is_none();
                 tried = match searched {
                     Some(tried) => tried,
                     None => precision::search(model, source, bound)?,
@@ -282,6 +283,7 @@ impl Technique {
             source: Narrowed { source, wide: model.clone(), narrow: narrowed, without },
             plan,
             tried,
+            has_searched,
             positions,
         })
     }
@@ -295,6 +297,8 @@ pub struct Applied<'a> {
     pub plan: Plan,
     /// What a search has tried, where there was one.
     pub tried: Vec<Tried>,
+    /// Whether that search was made now, and not taken from before ([`Technique::applied_after`]).
+    pub has_searched: bool,
     source: Narrowed<'a>,
     positions: usize,
 }

@@ -200,6 +200,7 @@ fn a_cell_says_how_much_of_a_model_it_is_and_two_sizes_of_one_are_told_apart() {
             for (metric, value) in [("formats_tried", 6.0), ("values_read", 0.3), ("guesses_kept", 0.7)] {
                 measure(writer, number, metric, value, "count");
             }
+            measure(writer, number, "search_ns", 2e6, "ns");
             writer.sample(&sample(number, 0, number, 1_000)).unwrap();
         }
         ends(writer, 9, ["int8", LARGE], (Status::Unsupported, "not here: large has experts"));
@@ -212,7 +213,7 @@ fn a_cell_says_how_much_of_a_model_it_is_and_two_sizes_of_one_are_told_apart() {
         assert_eq!(floats(&answer, metric), [None, Some(value), Some(value)], "{metric}");
     }
     let sides = asked(&fixture.session(), "before_after", &[("model", "tiny")]);
-    let told = ["formats_tried", "guesses_kept", "values_read"];
+    let told = ["formats_tried", "guesses_kept", "search_ns", "values_read"];
     assert_eq!(words(&sides, "metric"), told.repeat(2), "of each size");
 }
 

@@ -96,6 +96,11 @@ impl Technical for TextQuality {
         loaded.subject(name, setting, params, inputs)
     }
 
+    fn searched(technique: &'static Technique, params: &TextQualityParams, _inputs: &Inputs) -> Result<bool> {
+        let made = applied(technique, params, |_, _, applied| Ok(applied.has_searched));
+        made.map_err(|reason| failed(technique.name, "flex", &reason))
+    }
+
     /// The tokens that are checked are fewer than the narrowest window shows, so that a window changes no answer.
     fn right(
         technique: &'static Technique,

@@ -62,6 +62,15 @@ fn what_is_saved_and_lost_is_told() {
 }
 
 #[test]
+fn a_search_is_told_of_once() {
+    // Weights of their own: what another test has searched is known to this process.
+    let (given, inputs) = (params().params(), ForcedDecoding::inputs(&params(), 91));
+    let searches = |name: &str| all().find(|one| one.name() == name).unwrap().search(&given, &inputs).unwrap();
+    let asked = ["int8", "adaptive-precision", "adaptive-precision"];
+    assert_eq!(asked.map(searches), [false, true, false]);
+}
+
+#[test]
 fn a_token_computes_by_the_experts_that_it_goes_through() {
     let routed = ForcedDecodingParams {
         architecture: "qwen3".to_owned(),
