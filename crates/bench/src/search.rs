@@ -1,6 +1,6 @@
 //! How soon a search finds the best of a space that was measured in full once, beside random search and Optuna's estimator.
 
-use benchbook_search::{Method, Table};
+use benchbook_search::{Method, OPTUNA, Regret, Table};
 use std::fs;
 use std::path::Path;
 use xtask::arguments::Choice;
@@ -34,8 +34,8 @@ const SHARE: f64 = 0.05;
 /// What a warm search may take of the evaluations of a cold one.
 const WARM: f64 = 0.5;
 
-/// Of each search how many evaluations it took, nothing where it did not come near.
-type Took = Vec<Option<usize>>;
+/// Of each search how many evaluations it took, nothing where it did not come near, and its last regret.
+type Took = (Vec<Option<usize>>, Vec<f64>);
 
 /// What Optuna took, or in words why that is not known.
 type Optuna = std::result::Result<Took, String>;
@@ -86,14 +86,18 @@ fn read(path: &Path) -> Result<Table> {
 /// What Optuna takes, by the project's Python; in words why that is not known.
 fn optuna(ready: &Ready, table: &Path, points: usize) -> Optuna {
     let mut command = process::command(&ready.python.executable);
-    command.args(["-c", include_str!("optuna_search.py")]).arg(table);
-    command.args([NEAR.to_string(), budget(points).to_string(), SEEDS.to_string()]);
+    command.args(["-c", OPTUNA]).arg(table).args([budget(points).to_string(), SEEDS.to_string()]);
     if ready.python.say("import optuna").is_err() {
         return Err("the project's Python has no optuna: `cargo xtask setup` brings it".to_owned());
     }
-    let said = process::output(&mut command, "run crates/bench/src/optuna_search.py by itself");
+    let said = process::output(&mut command, "run crates/search/src/optuna_search.py by itself");
     let said = said.map_err(|error| error.to_string())?;
-    Ok(said.lines().map(|line| line.trim().parse().ok()).collect())
+    Ok(said.lines().filter_map(Regret::read).map(told).unzip())
+}
+
+/// How many evaluations a search took, and its last regret.
+fn told(regret: Regret) -> (Option<usize>, f64) {
+    (regret.reached(NEAR), regret.curve.last().copied().unwrap_or(f64::INFINITY))
 }
 
 /// The share of the points in which the best is to be found.
@@ -108,13 +112,12 @@ fn median(took: &[Option<usize>]) -> f64 {
     all.get(all.len() / 2).copied().unwrap_or(f64::INFINITY)
 }
 
-/// The evaluations and the last regret of searches by a method, each after one of another table where there is one.
-fn searched(table: &Table, method: Method, another: Option<&Table>) -> (Took, Vec<f64>) {
+/// What searches by a method took, each after one of another table where there is one.
+fn searched(table: &Table, method: Method, another: Option<&Table>) -> Took {
     let count = budget(table.points());
     let one = |seed: u64| {
         let earlier = another.map(|another| another.search(method, SEEDS + seed, &[], budget(another.points())));
-        let regret = table.regret(&table.search(method, seed, &earlier.unwrap_or_default(), count));
-        (regret.reached(NEAR), regret.curve.last().copied().unwrap_or(f64::INFINITY))
+        told(table.regret(&table.search(method, seed, &earlier.unwrap_or_default(), count)))
     };
     (0..SEEDS).map(one).unzip()
 }
@@ -133,44 +136,43 @@ fn report(table: &Table, another: Option<&Table>, optuna: &Optuna) -> String {
         "| method | median evaluations | searches that came there | median regret at the end |".to_owned(),
         "|---|---:|---:|---:|".to_owned(),
     ];
-    let row = |name: &str, took: &[Option<usize>], regret: &str| {
-        let (middle, came) = (median(took), took.iter().flatten().count());
-        let middle = if middle.is_finite() { format!("{middle:.0}") } else { format!("over {count}") };
-        format!("| {name} | {middle} | {came} of {} | {regret} |", took.len())
-    };
-    let last = |mut regrets: Vec<f64>| {
+    let last = |(_, regrets): &Took| {
+        let mut regrets = regrets.clone();
         regrets.sort_by(f64::total_cmp);
         regrets.get(regrets.len() / 2).copied().unwrap_or(f64::INFINITY)
     };
-    let percent = |regret: f64| format!("{:.2} %", 100.0 * regret);
-    let (ours, regrets) = searched(table, Method::Tpe, None);
-    let regret = last(regrets);
-    lines.push(row("ours (tpe)", &ours, &percent(regret)));
-    let (random, regrets) = searched(table, Method::Random, None);
-    lines.push(row("random", &random, &percent(last(regrets))));
+    let row = |name: &str, took: &Took| {
+        let (middle, came) = (median(&took.0), took.0.iter().flatten().count());
+        let middle = if middle.is_finite() { format!("{middle:.0}") } else { format!("over {count}") };
+        format!("| {name} | {middle} | {came} of {} | {:.2} % |", took.0.len(), 100.0 * last(took))
+    };
+    let ours = searched(table, Method::Tpe, None);
+    lines.push(row("ours (tpe)", &ours));
+    lines.push(row("random", &searched(table, Method::Random, None)));
     // A search of another space would learn nothing from its numbers.
     let another = another.filter(|another| another.space() == table.space());
     let warm = another.map(|another| searched(table, Method::Tpe, Some(another)));
-    if let Some((took, regrets)) = &warm {
-        lines.push(row("ours, after another case", took, &percent(last(regrets.clone()))));
+    if let Some(took) = &warm {
+        lines.push(row("ours, after another case", took));
     }
     match optuna {
-        Ok(took) => lines.push(row("Optuna's TPE", took, "")),
+        Ok(took) => lines.push(row("Optuna's TPE", took)),
         Err(why) => lines.push(format!("| Optuna's TPE | unavailable: {why} | | |")),
     }
     lines.push(String::new());
     lines.push(format!(
         "Goal for the regret after {:.0} % of the evaluations: {}.",
         100.0 * SHARE,
-        at_most(100.0 * regret, near, " %")
+        at_most(100.0 * last(&ours), near, " %")
     ));
     lines.push(match optuna {
-        Ok(took) => format!("Goal beside Optuna's evaluations: {}.", at_most(median(&ours), median(took), "")),
+        Ok(took) => format!("Goal beside Optuna's evaluations: {}.", at_most(median(&ours.0), median(&took.0), "")),
         Err(_) => "Goal beside Optuna's evaluations: undecided, since it is unavailable.".to_owned(),
     });
     lines.push(match &warm {
-        Some((took, _)) => {
-            format!("Goal for a warm search, half of a cold one: {}.", at_most(median(took), WARM * median(&ours), ""))
+        Some(took) => {
+            let goal = at_most(median(&took.0), WARM * median(&ours.0), "");
+            format!("Goal for a warm search, half of a cold one: {goal}.")
         }
         None => {
             format!("Goal for a warm search: undecided, since `{}` is not there, or of another space.", ANOTHER.file)
@@ -207,8 +209,11 @@ mod tests {
         // or fewer come there once in 10¹² times (binomial).
         let came = searched(&table, Method::Random, None).0.iter().flatten().count();
         assert!(came > 15, "{came}");
-        let theirs = report(&table, None, &Ok(vec![Some(3); 30]));
-        assert!(theirs.contains("| Optuna's TPE | 3 | 30 of 30 |") && theirs.contains("is not there"), "{theirs}");
+        let theirs = report(&table, None, &Ok((vec![Some(3); 30], vec![0.015; 30])));
+        assert!(
+            theirs.contains("| Optuna's TPE | 3 | 30 of 30 | 1.50 % |") && theirs.contains("is not there"),
+            "{theirs}"
+        );
     }
 
     #[test]

@@ -20,4 +20,4 @@ pub use feedback::{Decision, Feedback, Move, Rule};
 pub use observation::{Observation, best, order};
 pub use search::{Method, Search};
 pub use space::{Axis, Domain, Point, Scale, Space, Value};
-pub use table::{Regret, Table};
+pub use table::{OPTUNA, Regret, Table};

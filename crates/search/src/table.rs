@@ -17,6 +17,10 @@ pub struct Table {
     least: f64,
 }
 
+/// The program of a rival, for a Python that has Optuna: searches by its TPE in a table. Its arguments are the path of the table, as
+/// [`Table::read`] takes it, how many tries a search has, and how many searches; it prints of each, in a line, what [`Regret::read`] takes.
+pub const OPTUNA: &str = include_str!("optuna_search.py");
+
 /// How far the best of what was tried is from the best there is, after each try.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Regret {
@@ -25,6 +29,12 @@ pub struct Regret {
 }
 
 impl Regret {
+    /// Reads a regret: numbers with blanks between them, `inf` while nothing worked. Nothing where it is none.
+    pub fn read(line: &str) -> Option<Self> {
+        let curve: Option<Vec<f64>> = line.split_whitespace().map(|number| number.parse().ok()).collect();
+        curve.filter(|curve| !curve.is_empty()).map(|curve| Self { curve })
+    }
+
     /// How many tries it took to come so near.
     pub fn reached(&self, share: f64) -> Option<usize> {
         self.curve.iter().position(|regret| *regret <= share).map(|index| index + 1)
@@ -182,6 +192,8 @@ mod tests {
             [regret.reached(0.5), regret.reached(0.02), table.regret(&[]).reached(0.02)],
             [Some(2), Some(4), None]
         );
+        assert_eq!(Regret::read("inf 0.5 0.5 0.0\n"), Some(regret));
+        assert_eq!(["", "0.5 none", "unavailable: no optuna"].map(Regret::read), [None, None, None]);
     }
 
     #[test]

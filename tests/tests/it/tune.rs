@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 use benchbook_record::{LocalStore, RunRow, RunWriter};
-use benchbook_tests::{Bench, python_with, wait_until};
+use benchbook_tests::{Bench, in_repository, python_with, wait_until};
 
 /// Six settings of a small product on one thread.
 const TUNE: [&str; 14] = [
@@ -153,6 +155,38 @@ fn shapes_are_searched_within_a_budget() {
     assert!(none.stderr.contains("earlier runs"), "{}", none.stderr);
 }
 
+/// The project's Python, where it has Optuna.
+fn python_with_optuna() -> Option<PathBuf> {
+    let python = python_with("sys")?;
+    let has = Command::new(&python).args(["-c", "import optuna"]).output().unwrap().status.success();
+    if !has {
+        eprintln!("skipped: this Python is too old for the Optuna of environment.yml");
+    }
+    has.then_some(python)
+}
+
+#[test]
+fn optuna_tells_the_regret_of_its_searches_in_a_table() {
+    let Some(python) = python_with_optuna() else { return };
+    let bench = Bench::new();
+    let table = bench.folder().join("table.csv");
+    fs::write(&table, "depth,form,time_ns\n64,a,3\n128,a,2\n64,b,\n128,b,4\n").unwrap();
+    let mut search = Command::new(&python);
+    search.arg(in_repository("crates/search/src/optuna_search.py")).arg(&table).args(["9", "3"]);
+    let told = search.output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let said = String::from_utf8(told.stdout).unwrap();
+    let of = |line: &str| line.split(' ').map(|number| number.parse().expect(&said)).collect::<Vec<f64>>();
+    let searches: Vec<Vec<f64>> = said.lines().map(of).collect();
+    assert_eq!(searches.len(), 3, "{said}");
+    for regret in searches {
+        // A setting failed, or is so much slower than the best.
+        let is_known = |regret: &f64| [f64::INFINITY, 1.0, 0.5, 0.0].contains(regret);
+        assert!(regret.len() == 9 && regret.iter().all(is_known), "{said}");
+        assert!(regret.is_sorted_by(|before, after| before >= after) && regret[8] == 0.0, "{said}");
+    }
+}
+
 #[test]
 fn a_search_asks_optuna_where_the_projects_python_has_it() {
     let bench = Bench::new();
@@ -164,12 +198,7 @@ fn a_search_asks_optuna_where_the_projects_python_has_it() {
     let none = bench.command(&search("2")).env("BENCHBOOK_PYTHON", "/bin/false").output().unwrap();
     let said = String::from_utf8_lossy(&none.stderr).into_owned();
     assert!(none.status.code() == Some(4) && said.contains("brings Optuna into the Python of the project"), "{said}");
-    let Some(python) = python_with("sys") else { return };
-    let has = std::process::Command::new(&python).args(["-c", "import optuna"]).output().unwrap();
-    if !has.status.success() {
-        eprintln!("skipped: this Python is too old for the Optuna of environment.yml");
-        return;
-    }
+    let Some(python) = python_with_optuna() else { return };
     let asked = |budget: &'static str| {
         let output = bench.command(&search(budget)).env("BENCHBOOK_PYTHON", &python).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,9 +1,11 @@
-"""How many evaluations Optuna's TPE takes to come near the best of a table: a line for each seed, `none` where it does not.
+"""The regret of searches by Optuna's TPE in a table: a line for each search, and in it, for each try, how far the best so far is from the
+best there is, as a share of the latter; `inf` while nothing worked.
 
-Arguments: the table (CSV, the loss last), the share above the best, evaluations at most, seeds.
+Arguments: the table (CSV, the loss last), tries of a search, searches.
 """
 
 import csv
+import math
 import sys
 
 import optuna
@@ -18,8 +20,8 @@ def levels(rows, axis):
         return False, values
 
 
-def took(seed, axes, losses, near, most):
-    """The number of the first evaluation near the best."""
+def regrets(seed, axes, losses, tries):
+    """The regret after each try of one search."""
 
     def objective(trial):
         point = []
@@ -34,25 +36,22 @@ def took(seed, axes, losses, near, most):
         return loss
 
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    for number in range(1, most + 1):
-        study.optimize(objective, n_trials=1)
-        value = study.trials[-1].value
-        if value is not None and value <= near:
-            return number
-    return None
+    study.optimize(objective, n_trials=tries)
+    best, least = math.inf, min(loss for loss in losses.values() if loss is not None)
+    for trial in study.trials:
+        best = best if trial.value is None else min(best, trial.value)
+        yield best / least - 1
 
 
 def main():
-    path, share, most, seeds = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    path, tries, searches = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with open(path, newline="") as file:
         header, *rows = [row for row in csv.reader(file) if row]
     axes = [(name, *levels(rows, axis)) for axis, name in enumerate(header[:-1])]
     losses = {tuple(row[:-1]): float(row[-1]) if row[-1] else None for row in rows}
-    near = min(loss for loss in losses.values() if loss is not None) * (1 + share)
-    for seed in range(seeds):
-        number = took(seed, axes, losses, near, most)
-        print("none" if number is None else number)
+    for seed in range(searches):
+        print(*regrets(seed, axes, losses, tries))
 
 
 main()
