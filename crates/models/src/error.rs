@@ -109,7 +109,7 @@ pub enum Error {
     },
     /// A model that is not computed here, or not by what was asked for.
     #[error(
-        "a model as {0} is not built yet: decoders are of GPT-2, LLaMA, Qwen3 (with experts that none shares), GLM, Whisper and a dense Qwen3-VL, encoders of BERT, Whisper and Qwen3-VL"
+        "a model as {0} is not built yet: decoders are of GPT-2, LLaMA, Qwen3 (with experts that none shares), GLM, Whisper, LLaVA and a dense Qwen3-VL, encoders of BERT, Whisper, Qwen3-VL and CLIP"
     )]
     NotBuilt(String),
     /// A technique that a model does not take.

@@ -3,8 +3,8 @@
 //! A [`Description`] is a file of `datasets/models/`, from the published configuration. It lists the tensors of the model
 //! ([`Description::tensors`]), which [`weights`] draws from a seed or reads from files. A [`Decoder`] is a decoder-only model
 //! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of; an [`Encoder`] takes whole
-//! texts, an [`AudioEncoder`] what was heard, of which [`mel`] makes a spectrogram, and an [`ImageEncoder`] what is looked at, whose
-//! tokens may stand in a text. A [`technique`] makes another model of one.
+//! texts, an [`AudioEncoder`] what was heard, of which [`mel`] makes a spectrogram, and an [`ImageEncoder`] or a [`ClipEncoder`] what is
+//! looked at, whose tokens may stand in a text. A [`technique`] makes another model of one.
 //! [`real`] has what `cargo xtask data` has brought, with its [`tokenizer`].
 
 mod catalogue;
@@ -31,7 +31,8 @@ pub use decoder::{
 };
 pub use description::{Architecture, Audio, Description, Experts, Latent, Text, Tier, Tower, Vision};
 pub use encoder::{
-    AudioEncoder, AudioRoom, Encoder, EncoderPlan, EncoderRoom, ImageEncoder, ImageRoom, Parts, pooled, worth_it,
+    AudioEncoder, AudioRoom, ClipEncoder, ClipRoom, Encoder, EncoderPlan, EncoderRoom, ImageEncoder, ImageRoom, Parts,
+    pooled, worth_it,
 };
 pub use error::{Error, Result};
 pub use fit::Fit;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use benchbook_simd::{Isa, LinearWeights};
 use rayon::prelude::*;
 
-use crate::description::{Architecture, Audio, Description, Text};
+use crate::description::{Architecture, Audio, Description, Text, Vision};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
 use crate::weights::Source;
@@ -17,15 +17,25 @@ pub struct Weights<'a> {
     pub isa: Isa,
 }
 
-/// Blocks in which every position sees all, with the exact GELU: their sizes, and where their norms stand.
+/// Whose blocks in which every position sees all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// With norms behind the sums, and the exact GELU.
+    Bert,
+    /// With norms before the parts, and the exact GELU.
+    Whisper,
+    /// With norms before the parts, and the quick GELU, x · σ(1.702 x).
+    Clip,
+}
+
+/// Blocks in which every position sees all: their sizes, and whose they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Seeing {
     pub layers: usize,
     pub width: usize,
     pub hidden: usize,
     pub heads: usize,
-    /// Whether norms follow the sums, as in BERT; in Whisper they go before.
-    pub post_norm: bool,
+    pub family: Family,
     pub epsilon: f64,
 }
 
@@ -42,31 +52,53 @@ impl Seeing {
     pub fn of(model: &Description) -> Option<Self> {
         let (text, epsilon) = (&model.text, model.text.epsilon);
         if let Some(Audio { layers, heads, width, hidden, .. }) = model.audio {
-            return Some(Self { layers, width, hidden, heads, post_norm: false, epsilon });
+            return Some(Self { layers, width, hidden, heads, family: Family::Whisper, epsilon });
         }
         let Text { layers, width, hidden, heads, .. } = *text;
         let is_bert = text.architecture == Architecture::Bert && model.vision.is_none();
-        is_bert.then_some(Self { layers, width, hidden, heads, post_norm: true, epsilon })
+        is_bert.then_some(Self { layers, width, hidden, heads, family: Family::Bert, epsilon })
+    }
+
+    /// The blocks of a tower of CLIP up to those features that a LLaVA takes, which are made before the last one.
+    pub fn of_clip(vision: &Vision, epsilon: f64) -> Self {
+        let &Vision { layers, width, hidden, heads, .. } = vision;
+        Self { layers: layers.saturating_sub(1), width, hidden, heads, family: Family::Clip, epsilon }
     }
 
     /// The names of the parts of a layer.
     pub fn names(&self, layer: usize) -> Names {
-        if self.post_norm {
-            let at = |name: &str| format!("encoder.layer.{layer}.{name}");
-            let products = [
-                "attention.self.query",
-                "attention.self.key",
-                "attention.self.value",
-                "attention.output.dense",
-                "intermediate.dense",
-                "output.dense",
-            ];
-            let norms = ["attention.output.LayerNorm", "output.LayerNorm"];
-            return Names { products: products.map(at), norms: norms.map(at) };
-        }
-        let at = |name: &str| format!("model.encoder.layers.{layer}.{name}");
-        let products = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2"];
-        let norms = ["self_attn_layer_norm", "final_layer_norm"];
+        let (below, products, norms) = match self.family {
+            Family::Bert => (
+                "encoder.layer",
+                [
+                    "attention.self.query",
+                    "attention.self.key",
+                    "attention.self.value",
+                    "attention.output.dense",
+                    "intermediate.dense",
+                    "output.dense",
+                ],
+                ["attention.output.LayerNorm", "output.LayerNorm"],
+            ),
+            Family::Whisper => (
+                "model.encoder.layers",
+                ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2"],
+                ["self_attn_layer_norm", "final_layer_norm"],
+            ),
+            Family::Clip => (
+                "vision_tower.vision_model.encoder.layers",
+                [
+                    "self_attn.q_proj",
+                    "self_attn.k_proj",
+                    "self_attn.v_proj",
+                    "self_attn.out_proj",
+                    "mlp.fc1",
+                    "mlp.fc2",
+                ],
+                ["layer_norm1", "layer_norm2"],
+            ),
+        };
+        let at = |name: &str| format!("{below}.{layer}.{name}");
         Names { products: products.map(at), norms: norms.map(at) }
     }
 }

@@ -16,8 +16,8 @@ use crate::packing::{Weights, side_by_side, transposed};
 pub struct Planned<'a> {
     pub weights: Weights<'a>,
     pub plan: &'a Plan,
-    /// What stands before the tensors of a LLaMA, and what came after it.
-    pub base: &'static str,
+    /// What stands before the tensors of a LLaMA, and what came after it, and its head.
+    pub bases: [&'static str; 2],
 }
 
 impl Planned<'_> {
@@ -66,7 +66,7 @@ impl Planned<'_> {
     fn head(&self, text: &Text, embedding: &[f32]) -> Result<Matrix> {
         let width = text.width;
         let weight =
-            if text.tied { transposed(embedding, width) } else { self.weights.turned("lm_head.weight", width)? };
+            if text.tied { transposed(embedding, width) } else { self.weights.turned(self.bases[1], width)? };
         self.matrix(Role::Head, [width, text.vocabulary], weight, None)
     }
 
@@ -222,7 +222,7 @@ impl Planned<'_> {
 
     pub fn llama_layer(&self, text: &Text, layer: usize) -> Result<Layer> {
         let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
-        let at = |name: &str| format!("{}layers.{layer}.{name}", self.base);
+        let at = |name: &str| format!("{}layers.{layer}.{name}", self.bases[0]);
         let turned = |name: &str, inner: usize| self.weights.turned(&at(&format!("{name}.weight")), inner);
         let side = |(name, outer): (&str, usize)| (at(&format!("{name}.weight")), outer);
         let gain = |name: &str| -> Result<Option<Vec<f32>>> {
@@ -274,7 +274,7 @@ impl Planned<'_> {
     }
 
     pub fn llama(&self, text: &Text, positions: usize) -> Result<Decoder> {
-        let at = |name: &str| format!("{}{name}", self.base);
+        let at = |name: &str| format!("{}{name}", self.bases[0]);
         let embedding = self.numbers(&at("embed_tokens.weight"))?;
         let base = text.rotary_base.unwrap_or(1e4);
         let turned = text.latent.as_ref().map_or(text.head_dim, |latent| latent.rotated);

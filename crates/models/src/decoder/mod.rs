@@ -1,5 +1,5 @@
-//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 and GLM (with experts too), and those halves of Whisper and of
-//! Qwen3-VL that do.
+//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 and GLM (with experts too), and those halves of Whisper, of
+//! Qwen3-VL and of LLaVA that do.
 
 mod attention;
 mod broken;
@@ -38,7 +38,8 @@ use parted::Parted;
 /// GPT-2 has layer norms before attention and feed-forward network, GELU by tanh, learned positions and biases. LLaMA and Qwen3
 /// have RMS norms, SwiGLU, grouped-query heads, queries and keys that are turned, and no bias; in Qwen3 each head's query and key
 /// has a norm of its own before that. Whisper is as GPT-2, but for the exact GELU, and sees what was heard behind each attention to
-/// its own text ([`Session::hear`]). That of a Qwen3-VL is a Qwen3 that takes images among its tokens ([`Session::look`]).
+/// its own text ([`Session::hear`]). That of a Qwen3-VL is a Qwen3, and that of a LLaVA a LLaMA, that takes images among its tokens
+/// ([`Session::look`]).
 #[derive(Debug)]
 pub struct Decoder {
     text: Text,
@@ -193,8 +194,8 @@ impl Decoder {
     /// for where these are fewer.
     ///
     /// # Errors
-    /// A model of which no decoder is built ([`is_built`]) and that is neither a Whisper nor a Qwen3-VL of as many layers as images reach,
-    /// or what the source says.
+    /// A model of which no decoder is built ([`is_built`]) and that is neither a Whisper, nor a LLaVA, nor a Qwen3-VL of as many layers as
+    /// images reach, or what the source says.
     pub fn load(model: &Description, source: &dyn Source, positions: usize) -> Result<Self> {
         Self::planned(model, source, positions, &Plan::default())
     }
@@ -210,8 +211,7 @@ impl Decoder {
             return Err(Error::NotBuilt(model.name.clone()));
         }
         let tensors = model.tensors();
-        let [base, _] = model.bases();
-        let weights = Planned { weights: Weights::of(&tensors, source), plan, base };
+        let weights = Planned { weights: Weights::of(&tensors, source), plan, bases: model.bases() };
         let decoder = match text.architecture {
             Architecture::Gpt2 => weights.gpt2(text),
             Architecture::Whisper => weights.whisper(text),
@@ -237,8 +237,7 @@ impl Decoder {
         with: impl FnOnce(&Self) -> Result<T>,
     ) -> Result<T> {
         let tensors = model.tensors();
-        let [base, _] = model.bases();
-        let planned = Planned { weights: Weights::of(&tensors, source), plan, base };
+        let planned = Planned { weights: Weights::of(&tensors, source), plan, bases: model.bases() };
         let other = planned.llama_layer(&model.text, layer)?;
         let usual = std::mem::replace(&mut self.layers[layer], other);
         let made = with(self);
@@ -332,11 +331,15 @@ pub fn is_built(model: &Description) -> bool {
     built_layers(model) == model.text.layers
 }
 
-/// Lists of tokens that an image comes as in the text of a dense Qwen3-VL whose layers are as many as these reach; nothing for others.
+/// Lists of tokens that an image comes as in the text of a dense Qwen3-VL whose layers are as many as these reach, or of a LLaVA; nothing
+/// for others.
 fn lists_of(model: &Description) -> Option<usize> {
     let (text, vision) = (&model.text, model.vision.as_ref()?);
-    let is_dense = text.architecture == Architecture::Qwen3 && text.experts.is_none() && text.latent.is_none();
-    let looks = vision.tower == Tower::Qwen3Vl && text.sections.is_some() && vision.deep.len() <= text.layers;
+    let (architecture, looks) = match vision.tower {
+        Tower::Qwen3Vl => (Architecture::Qwen3, text.sections.is_some() && vision.deep.len() <= text.layers),
+        Tower::Clip => (Architecture::Llama, text.sections.is_none() && vision.deep.is_empty()),
+    };
+    let is_dense = text.architecture == architecture && text.experts.is_none() && text.latent.is_none();
     (is_dense && looks).then_some(1 + vision.deep.len())
 }
 

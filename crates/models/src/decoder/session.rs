@@ -124,19 +124,21 @@ impl Session {
     }
 
     /// Takes an image behind the text so far, as `rows` · `columns` tokens of a vision tower ([`ImageEncoder::tokens`]) `[1 + deep,
-    /// rows · columns, width]`: the first list comes in as embeddings do, and those of deep layers are added behind the first layers. All
-    /// stand at one time, each at its row and its column, and each sees what comes before it (as in Transformers' `modeling_qwen3_vl.py`).
-    /// It allocates room for their angles.
+    /// rows · columns, width]`: the first list comes in as embeddings do, and those of deep layers are added behind the first layers. Each
+    /// sees what comes before it. In a Qwen3-VL all stand at one time, each at its row and its column (as in Transformers'
+    /// `modeling_qwen3_vl.py`), and room for their angles is allocated; in a LLaVA they stand one behind the other
+    /// ([`ClipEncoder::tokens`]), and may be forgotten one by one.
     ///
     /// # Errors
     /// A decoder that does not look, no tokens, such of another grid or another tower, or more than there is room for: the session stays
     /// as it was.
     ///
     /// [`ImageEncoder::tokens`]: crate::ImageEncoder::tokens
+    /// [`ClipEncoder::tokens`]: crate::ClipEncoder::tokens
     pub fn look(&mut self, decoder: &Decoder, tokens: &[f32], [rows, columns]: [usize; 2]) -> Result<()> {
-        let (Some(lists), Some(sections), Some(rotary)) = (decoder.lists, decoder.text.sections, &decoder.rotary)
-        else {
-            return Err(Error::Session("this decoder looks at no images: only that of a Qwen3-VL does".into()));
+        let (Some(lists), Some(rotary)) = (decoder.lists, &decoder.rotary) else {
+            let words = "this decoder looks at no images: only that of a Qwen3-VL or a LLaVA does";
+            return Err(Error::Session(words.into()));
         };
         if tokens.is_empty() {
             return Err(Error::EmptyPrompt);
@@ -149,13 +151,17 @@ impl Session {
         }
         self.undrafted()?;
         self.fits(decoder, count)?;
-        let angles = self.looked.add(self.held, [rows, columns]).angles(rotary, sections)?;
+        let placed = |sections| self.looked.add(self.held, [rows, columns]).angles(rotary, sections);
+        let angles = decoder.text.sections.map(placed).transpose()?;
         for first in (0..count).step_by(self.chunk) {
             let together = self.chunk.min(count - first);
             let part = first * width..(first + together) * width;
             let lists: Vec<&[f32]> = tokens.chunks_exact(count * width).map(|list| &list[part.clone()]).collect();
             self.stream[..together * width].copy_from_slice(lists[0]);
-            let turn = Turn { rotary: Some(&angles), first };
+            let turn = match &angles {
+                Some(angles) => Turn { rotary: Some(angles), first },
+                None => Turn { rotary: Some(rotary), first: self.held },
+            };
             self.pass(decoder, together, false, Some(Look { turn, deep: &lists[1..] }))?;
         }
         Ok(())

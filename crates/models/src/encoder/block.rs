@@ -12,7 +12,7 @@ use super::plan::{EncoderPlan, Parts};
 use crate::compress::kept_parts;
 use crate::decoder::{Form, Held, Matrix, Role};
 use crate::error::Result;
-use crate::packing::{Seeing, Weights};
+use crate::packing::{Family, Seeing, Weights};
 
 /// A block whose weights are packed.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ struct ByParts {
     /// Heads, and numbers of each.
     heads: [usize; 2],
     post_norm: bool,
+    /// What stands between up and down.
+    by: Activation,
     epsilon: f64,
     isa: Isa,
 }
@@ -89,13 +91,14 @@ impl Block {
     /// # Errors
     /// What the source or a form says.
     pub fn load(weights: &Weights, of: &Seeing, layer: usize, plan: &EncoderPlan) -> Result<Self> {
-        let Seeing { width, hidden, heads, post_norm, epsilon, .. } = *of;
-        let (names, d) = (of.names(layer), width / heads);
+        let Seeing { width, hidden, heads, family, epsilon, .. } = *of;
+        let (names, d, post_norm) = (of.names(layer), width / heads, family == Family::Bert);
         let inner = [width, width, width, width, width, hidden];
         let mut products = Vec::new();
         for (name, inner) in names.products.iter().zip(inner) {
             products.push((weights.turned(&format!("{name}.weight"), inner)?, weights.bias(name)?));
         }
+        let by = if family == Family::Clip { quick(&mut products) } else { Activation::ExactGelu };
         let (mut heads, mut hidden) = (heads, hidden);
         if let Some((parts, kept)) = plan.kept.as_ref().and_then(|parts| Some((parts, parts.of(layer)?))) {
             // Products whose columns are parts, the one whose rows are, and numbers of all columns and of a part.
@@ -135,7 +138,7 @@ impl Block {
                 head_gains: None,
                 up: affine(4),
                 down: affine(5),
-                between: Between::Activation(Activation::ExactGelu),
+                between: Between::Activation(by),
             };
             let numbers = products.iter().map(|(weight, _)| weight.len()).sum::<usize>();
             let held = Held { bytes: numbers * size_of::<f32>(), numbers };
@@ -158,6 +161,7 @@ impl Block {
             hidden,
             heads: [heads, d],
             post_norm,
+            by,
             epsilon,
             isa: weights.isa,
         };
@@ -268,7 +272,7 @@ impl ByParts {
             self.norm(1, between, normed)?;
         }
         let seen = if self.post_norm { between.as_slice() } else { normed.as_slice() };
-        self.up.apply(Activation::ExactGelu, seen, wide)?;
+        self.up.apply(self.by, seen, wide)?;
         self.down.apply(Activation::None, wide, stream)?;
         add(stream, between);
         if self.post_norm {
@@ -277,6 +281,16 @@ impl ByParts {
         }
         Ok(())
     }
+}
+
+/// Makes of the last two products of a block what they are around the SiLU, by which the quick GELU of x is silu(1.702 x) / 1.702.
+fn quick(products: &mut [(Vec<f32>, Option<Vec<f32>>)]) -> Activation {
+    const SCALE: f32 = 1.702;
+    if let [.., (up, bias), (down, _)] = products {
+        up.iter_mut().chain(bias.iter_mut().flatten()).for_each(|number| *number *= SCALE);
+        down.iter_mut().for_each(|number| *number /= SCALE);
+    }
+    Activation::Silu
 }
 
 /// Rows `[batch, seq, heads · head_dim]` as `[batch, heads, seq, head_dim]`.

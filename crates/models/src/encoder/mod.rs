@@ -1,12 +1,14 @@
-//! Encoders by our kernels, in `f32`: that of BERT, that of Whisper, and the vision tower of Qwen3-VL.
+//! Encoders by our kernels, in `f32`: those of BERT and Whisper, and the vision towers of Qwen3-VL and of CLIP.
 
 mod audio;
 mod block;
+mod clip;
 mod image;
 mod merge;
 mod plan;
 
 pub use audio::{AudioEncoder, AudioRoom};
+pub use clip::{ClipEncoder, ClipRoom};
 pub use image::{ImageEncoder, ImageRoom};
 pub use plan::{EncoderPlan, Parts, worth_it};
 
@@ -15,7 +17,7 @@ use benchbook_simd::{Embedding, Isa, Norm, embedding, layer_norm};
 use crate::decoder::Held;
 use crate::description::{Description, Text};
 use crate::error::{Error, Result};
-use crate::packing::{Seeing, Weights};
+use crate::packing::{Family, Seeing, Weights};
 use crate::weights::Source;
 use block::{Block, BlockRoom};
 
@@ -64,7 +66,7 @@ impl Encoder {
     /// As there, what a form refuses, and a plan for frames.
     pub fn planned(model: &Description, source: &dyn Source, plan: &EncoderPlan) -> Result<Self> {
         let text = &model.text;
-        let of = Seeing::of(model).filter(|of| of.post_norm && plan.quiet.is_none());
+        let of = Seeing::of(model).filter(|of| of.family == Family::Bert && plan.quiet.is_none());
         let of = of.ok_or_else(|| Error::NotBuilt(model.name.clone()))?;
         let tensors = model.tensors();
         let weights = Weights::of(&tensors, source);

@@ -242,10 +242,8 @@ impl Source for Short {
 
 #[test]
 fn models_that_are_no_dense_decoders_and_short_weights_are_refused() {
-    for name in ["bert-base", "llava-7b"] {
-        let refused = Decoder::load(&named(name).unwrap(), &Seeded { seed: 1 }, 8).unwrap_err();
-        assert!(matches!(refused, Error::NotBuilt(_)), "{name}: {refused}");
-    }
+    let refused = Decoder::load(&named("bert-base").unwrap(), &Seeded { seed: 1 }, 8).unwrap_err();
+    assert!(matches!(refused, Error::NotBuilt(_)), "{refused}");
     for Case { decoder, .. } in cases() {
         let text = decoder.text().clone();
         let model = Description { text, ..named("gpt2-124m").unwrap() };

@@ -168,7 +168,6 @@ fn what_is_no_image_of_this_model_is_refused() {
     let reads = Decoder::load(&text, &SEEDED, 40).unwrap();
     let said = Session::new(&reads, 8, 8).unwrap().look(&reads, &image, [2, 3]).unwrap_err().to_string();
     assert!(said.contains("looks at no images"), "{said}");
-    for other in [named("qwen3-vl-2b").unwrap().with_layers(2), named("llava-7b").unwrap()] {
-        assert!(matches!(Decoder::load(&other, &SEEDED, 8), Err(Error::NotBuilt(_))), "{}", other.name);
-    }
+    let other = named("qwen3-vl-2b").unwrap().with_layers(2);
+    assert!(matches!(Decoder::load(&other, &SEEDED, 8), Err(Error::NotBuilt(_))), "{}", other.name);
 }

@@ -3,6 +3,7 @@
 mod decoders;
 mod encoders;
 mod images;
+mod llava;
 mod looking;
 mod real;
 mod techniques;
