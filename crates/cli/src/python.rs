@@ -86,6 +86,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/transformers_encoders.py",
     "benchbook_worker/transformers_experts.py",
     "benchbook_worker/transformers_images.py",
+    "benchbook_worker/transformers_llava.py",
     "benchbook_worker/transformers_models.py",
     "benchbook_worker/transformers_rows.py",
     "benchbook_worker/weight_rows.py",

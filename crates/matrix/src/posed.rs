@@ -4,7 +4,7 @@ use std::fmt::{Display, Formatter};
 
 use benchbook_core::{Params, Problem as _, Registry, Value};
 use benchbook_models::{Architecture, Description, Tier, Tower, all, named};
-use benchbook_workloads::decoding::{ForcedDecoding, GreedyDecoding, Multimodal, MultimodalImage};
+use benchbook_workloads::decoding::{ForcedDecoding, GreedyDecoding, Multimodal, MultimodalImage, Tower as Looking};
 use benchbook_workloads::encoding::TextEncoder;
 use benchbook_workloads::training::Gpt2Training;
 
@@ -35,7 +35,7 @@ impl Display for Posed {
 /// Tokens that are given, and those that are made or judged: enough for a case, and within every context.
 const TEXTS: [usize; 2] = [16, 16];
 
-/// The side of an image in patches.
+/// The side of an image in patches, where it may have any.
 const SIDE: usize = 16;
 
 /// Every model in every workload that takes it whole.
@@ -108,27 +108,34 @@ fn sizes(model: &str, described: &Description) -> Vec<(&'static str, Params)> {
         let spoken = [hidden, vocabulary, ("prompt", prompt), ("tokens", tokens)];
         found.push((Multimodal::NAME, with(&[heard.as_slice(), spoken.as_slice()].concat())));
     }
-    if let Some(vision) = described.vision.as_ref().filter(|vision| vision.tower == Tower::Qwen3Vl) {
+    if let Some(vision) = &described.vision {
+        // A LLaVA takes the features before the last block, of an image that is as large as all places but that of the class token.
+        let (tower, layers, [side, rows]) = match vision.tower {
+            Tower::Qwen3Vl => (Looking::QWEN3_VL, vision.layers, [vision.positions.isqrt(), SIDE]),
+            Tower::Clip => (Looking::CLIP, vision.layers - 1, [(vision.positions - 1).isqrt(); 2]),
+        };
         let seen = [
-            ("image_layers", vision.layers),
+            ("image_layers", layers),
             ("image_heads", vision.heads),
             ("image_width", vision.width),
             ("image_hidden", vision.hidden),
             ("patch", vision.patch),
-            ("side", vision.positions.isqrt()),
+            ("side", side),
             ("deep", vision.deep.len()),
-            ("rows", SIDE),
-            ("columns", SIDE),
+            ("rows", rows),
+            ("columns", rows),
         ];
         let written = [
             hidden,
             vocabulary,
             ("kv_heads", text.kv_heads),
             ("head_dim", text.head_dim),
+            ("rotary_base", text.rotary_base.unwrap_or_default() as usize),
             ("prompt", prompt),
             ("tokens", tokens),
         ];
-        found.push((MultimodalImage::NAME, with(&[seen.as_slice(), written.as_slice()].concat())));
+        let params = with(&[seen.as_slice(), written.as_slice()].concat());
+        found.push((MultimodalImage::NAME, params.with("tower", Value::Text(tower.to_owned()))));
     }
     found
 }
@@ -153,7 +160,7 @@ mod tests {
         assert_eq!(of("bert-large"), ["text-encoder"]);
         assert_eq!(of("whisper-large"), ["multimodal"]);
         assert_eq!(of("qwen3-vl-2b"), ["forced-decoding", "multimodal-image"]);
-        assert_eq!(of("llava-7b"), ["forced-decoding"], "no workload has the tower of CLIP");
+        assert_eq!(of("llava-7b"), ["forced-decoding", "multimodal-image"]);
         let glm = found.iter().find(|one| one.model == "glm-4.7-flash").unwrap();
         let size = |name: &str| glm.params.0[name].clone();
         assert_eq!([size("layers"), size("experts"), size("vocabulary")], [47, 64, 154_880].map(Value::Int));

@@ -83,25 +83,41 @@ def tower(setting, x):
     return state
 
 
-def model_of(setting, x):
-    """The model; of a case only prompt and image can be overwritten."""
-    if setting.width % setting.heads:
-        raise Unsupported("Transformers wants a width that the heads divide")
-    model = Qwen3VLForConditionalGeneration(configured(setting))
-    of_text = {
-        name.replace("model.", "model.language_model.", 1): numbers for name, numbers in checkpoint(setting, x).items()
-    }
-    model.load_state_dict(of_text | tower(setting, x))
+def finished(setting, x, model):
+    """The model, ready; of a case only prompt and image can be overwritten."""
     setting.packed = tuple(name for name in x if name not in GIVEN)
     setting.tell("weight_bytes", sum(x[name].nbytes for name in setting.packed), "bytes")
     return model.to(x["embedding"].dtype).eval()
 
 
+def model_of(setting, x):
+    """The model of a case."""
+    model = Qwen3VLForConditionalGeneration(configured(setting))
+    of_text = {
+        name.replace("model.", "model.language_model.", 1): numbers for name, numbers in checkpoint(setting, x).items()
+    }
+    model.load_state_dict(of_text | tower(setting, x))
+    return finished(setting, x, model)
+
+
+def looking(setting, inputs):
+    """`multimodal-image` by whichever tower looks."""
+    if setting.width % setting.heads:
+        raise Unsupported("Transformers wants a width that the heads divide")
+    if setting.tower == "clip":
+        from .transformers_llava import Llava
+
+        return Llava(setting, inputs)
+    return Looking(setting, inputs)
+
+
 class Looking:
     """`multimodal-image` with the cache of Transformers, a token a step."""
 
+    made_of = staticmethod(model_of)
+
     def __init__(self, setting, inputs):
-        self.setting, self.inputs, self.model = setting, inputs, model_of(setting, inputs)
+        self.setting, self.inputs, self.model = setting, inputs, self.made_of(setting, inputs)
 
     def begin(self):
         self.made, self.cache = [], DynamicCache(config=self.model.config.text_config)

@@ -3,7 +3,7 @@
 use benchbook_core::{Array, DType, Inputs, Row};
 use benchbook_models::weights::Source;
 use benchbook_models::{Architecture, Description, ImageEncoder, ImageRoom, Names, Tensor, Tower, Vision};
-use benchbook_workloads::encoding::{FRAMES, ImageEncoder as OfImage, ImageEncoderParams, MERGED, Sizes};
+use benchbook_workloads::encoding::{FRAMES, Family, ImageEncoder as OfImage, ImageEncoderParams, MERGED, Sizes};
 
 use super::encoders::{as_of_kernels, described, subject, text};
 use crate::flex::calls::{Calls, room};
@@ -51,7 +51,7 @@ impl NamedInputs for Looking {
 
 /// Of the text nothing is asked but how many numbers a token has.
 fn model_of(params: &ImageEncoderParams) -> Description {
-    let of_text = Sizes { layers: 1, heads: 1, width: params.out, hidden: 1, post_norm: false };
+    let of_text = Sizes { layers: 1, heads: 1, width: params.out, hidden: 1, family: Family::Whisper };
     let vision = Some(vision_of(params));
     Description { vision, ..described(text(Architecture::Gpt2, of_text, [1, 1]), None) }
 }

@@ -4,6 +4,7 @@ pub mod attention;
 pub mod blocks;
 mod calls;
 mod canonical;
+mod clip;
 mod coded;
 pub mod convolution;
 mod custom;

@@ -2,9 +2,10 @@
 
 use benchbook_core::{Array, DType, Inputs, Result, Row, Setting, Subject};
 use benchbook_models::weights::Source;
-use benchbook_models::{Decoder, ImageEncoder, ImageRoom, Session, Tensor};
-use benchbook_workloads::decoding::{MultimodalImage, MultimodalImageParams};
+use benchbook_models::{ClipEncoder, ClipRoom, Decoder, ImageEncoder, ImageRoom, Session, Tensor};
+use benchbook_workloads::decoding::{MultimodalImage, MultimodalImageParams, Tower};
 
+use super::clip;
 use super::images::{self, vision_of};
 use super::models::{self, MOST_CHUNK, Running, described, failed, looping};
 use super::multimodal::{Sense, Telling};
@@ -36,12 +37,19 @@ fn looking<const KEEPS: bool>(
     inputs: &Inputs,
 ) -> Result<Box<dyn Subject>> {
     let (sizes, of_tower, positions) = (params.sizes(), MultimodalImage::of_image(inputs), params.positions());
-    let given = Given { text: models::Given { sizes: &sizes, inputs }, image: images::Given(&of_tower) };
+    let tower = params.looking();
+    let given = Given { text: models::Given { sizes: &sizes, inputs }, tower: &tower, of_tower: &of_tower };
     let mut model = described(&sizes, positions);
-    model.text.sections = Some(params.sections());
-    model.vision = Some(vision_of(&params.looking()));
+    model.text.sections = params.sections();
+    model.vision = Some(match &tower {
+        Tower::Qwen3Vl(of) => vision_of(of),
+        Tower::Clip(of) => clip::vision_of(of),
+    });
     let made = model.checked().and_then(|model| {
-        let encoder = ImageEncoder::load(&model, &given)?;
+        let encoder = match &tower {
+            Tower::Qwen3Vl(_) => Encoder::Qwen3Vl(ImageEncoder::load(&model, &given)?, ImageRoom::default()),
+            Tower::Clip(_) => Encoder::Clip(ClipEncoder::load(&model, &given)?, ClipRoom::default()),
+        };
         Ok((encoder, Decoder::load(&model, &given, positions)?))
     });
     let (encoder, decoder) = made.map_err(|error| failed(name, &setting.device, &error))?;
@@ -49,7 +57,6 @@ fn looking<const KEEPS: bool>(
     let sense = Looking {
         encoder,
         patches: inputs.get(PATCHES).clone(),
-        room: ImageRoom::default(),
         of_patches: [params.rows, params.columns],
         of_tokens: [rows, columns],
         before: params.before,
@@ -64,11 +71,16 @@ fn looking<const KEEPS: bool>(
 /// The input that holds an image.
 const PATCHES: &str = "image_patches";
 
+/// A tower, and its room.
+enum Encoder {
+    Qwen3Vl(ImageEncoder, ImageRoom),
+    Clip(ClipEncoder, ClipRoom),
+}
+
 /// Who looks.
 struct Looking {
-    encoder: ImageEncoder,
+    encoder: Encoder,
     patches: Array,
-    room: ImageRoom,
     /// Rows and columns of patches, and of tokens.
     of_patches: [usize; 2],
     of_tokens: [usize; 2],
@@ -93,7 +105,11 @@ impl Sense for Looking {
         if !before.is_empty() {
             session.take(decoder, before)?;
         }
-        let image = self.encoder.tokens(&mut self.room, self.patches.of::<f32>(), self.of_patches)?;
+        let patches = self.patches.of::<f32>();
+        let image = match &mut self.encoder {
+            Encoder::Qwen3Vl(encoder, room) => encoder.tokens(room, patches, self.of_patches)?,
+            Encoder::Clip(encoder, room) => encoder.tokens(room, patches)?,
+        };
         session.look(decoder, image, self.of_tokens)?;
         session.prefill(decoder, behind)
     }
@@ -102,16 +118,23 @@ impl Sense for Looking {
 /// Weights of a case, by their names in checkpoints.
 struct Given<'a> {
     text: models::Given<'a>,
-    image: images::Given<'a>,
+    tower: &'a Tower,
+    of_tower: &'a Inputs,
 }
 
 impl Source for Given<'_> {
     fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {
-        if tensor.name.starts_with("model.visual.") {
-            return self.image.numbers(tensor);
-        }
         // As of a model of nothing but text.
-        let name = tensor.name.replace("model.language_model.", "model.");
-        self.text.numbers(&Tensor { name, ..tensor.clone() })
+        let text = match self.tower {
+            Tower::Qwen3Vl(_) if tensor.name.starts_with("model.visual.") => {
+                return images::Given(self.of_tower).numbers(tensor);
+            }
+            Tower::Qwen3Vl(_) => tensor.name.replace("model.language_model.", "model."),
+            Tower::Clip(of) => match tensor.name.strip_prefix("language_model.") {
+                Some(name) => name.to_owned(),
+                None => return clip::given(of, self.of_tower).numbers(tensor),
+            },
+        };
+        self.text.numbers(&Tensor { name: text, ..tensor.clone() })
     }
 }

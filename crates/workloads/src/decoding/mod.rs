@@ -17,6 +17,7 @@ mod prefix;
 mod sampling;
 mod speculative;
 mod stack;
+mod towers;
 mod uniform;
 
 pub use batched::{BatchedDecoding, BatchedDecodingParams, Request};
@@ -33,4 +34,5 @@ pub use prefix::{PrefixDecoding, PrefixDecodingParams};
 pub use sampling::{AT_ONCE, PAIR, SpeculativeSampling, SpeculativeSamplingParams};
 pub use speculative::{SpeculativeDecoding, SpeculativeDecodingParams};
 pub use stack::{Beside, Experts, Latent, ROTARY_BASE, Sizes};
+pub use towers::Tower;
 pub use uniform::Uniform;

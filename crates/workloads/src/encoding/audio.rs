@@ -5,7 +5,7 @@ use benchbook_core::{
 };
 
 use super::Merges;
-use super::stack::{EMBEDDED, Sizes};
+use super::stack::{EMBEDDED, Family, Sizes};
 use crate::attention::reference::dot;
 use crate::blocks::{exact_gelu, layer_normed};
 use crate::draw::{check_numbers, normal};
@@ -48,13 +48,13 @@ const WEIGHTS: [&str; 2] = [real::SEEDED, "whisper-base"];
 
 /// The sizes of the blocks of the encoder of Whisper base, its bins, and the frames that it hears at most.
 pub const WHISPER: (Sizes, [usize; 2]) =
-    (Sizes { layers: 6, heads: 8, width: 512, hidden: 2048, post_norm: false }, [80, 3000]);
+    (Sizes { layers: 6, heads: 8, width: 512, hidden: 2048, family: Family::Whisper }, [80, 3000]);
 
 impl AudioEncoderParams {
     /// The sizes of the blocks.
     pub fn sizes(&self) -> Sizes {
         let Self { layers, heads, width, hidden, .. } = *self;
-        Sizes { layers, heads, width, hidden, post_norm: false }
+        Sizes { layers, heads, width, hidden, family: Family::Whisper }
     }
 
     /// The spectrograms of a seed, `[batch, bins, frames]`.

@@ -12,7 +12,18 @@ use crate::draw::{check_numbers, normal};
 /// Deviation of embeddings and of what is learned for positions.
 pub(super) const EMBEDDED: f32 = 0.1;
 
-/// Sizes of the blocks of an encoder: layer norms, biases, the exact GELU, and attention of every position to all. Constants are
+/// Whose blocks of an encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// With norms behind the sums, and the exact GELU.
+    Bert,
+    /// With norms before the parts, the exact GELU, and keys without a bias.
+    Whisper,
+    /// With norms before the parts, and the quick GELU, x · σ(1.702 x) (Hendrycks & Gimpel, arXiv 1606.08415, section 2).
+    Clip,
+}
+
+/// Sizes of the blocks of an encoder: layer norms, biases, a GELU, and attention of every position to all. Constants are
 /// those of [`TransformerBlock`](crate::blocks::TransformerBlock).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
@@ -24,8 +35,8 @@ pub struct Sizes {
     pub width: usize,
     /// Numbers between the products of the feed-forward network.
     pub hidden: usize,
-    /// Whether norms follow the sums, as in BERT, and keys have a bias; in Whisper norms go before, and keys have none.
-    pub post_norm: bool,
+    /// Whose they are.
+    pub family: Family,
 }
 
 impl Sizes {
@@ -34,7 +45,7 @@ impl Sizes {
         let (width, hidden) = (self.width, self.hidden);
         [
             ("w_query", Some("b_query"), [width, width]),
-            ("w_key", self.post_norm.then_some("b_key"), [width, width]),
+            ("w_key", (self.family != Family::Whisper).then_some("b_key"), [width, width]),
             ("w_value", Some("b_value"), [width, width]),
             ("w_out", Some("b_out"), [width, width]),
             ("w_up", Some("b_up"), [hidden, width]),
@@ -155,13 +166,13 @@ impl Block<'_> {
 
     /// What a part sees of a position.
     fn before(&self, norm: [&str; 2], x: &[f64]) -> Vec<f64> {
-        if self.sizes.post_norm { x.to_vec() } else { self.norm(norm, x) }
+        if self.sizes.family == Family::Bert { x.to_vec() } else { self.norm(norm, x) }
     }
 
     /// A position with what a part has made of it.
     fn after(&self, norm: [&str; 2], x: &[f64], mut made: Vec<f64>) -> Vec<f64> {
         made.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
-        if self.sizes.post_norm { self.norm(norm, &made) } else { made }
+        if self.sizes.family == Family::Bert { self.norm(norm, &made) } else { made }
     }
 
     fn key_and_value(&self, x: &[f64]) -> Vec<f64> {
@@ -187,7 +198,11 @@ impl Block<'_> {
     /// The same behind the feed-forward network.
     fn fed(&self, between: &[f64]) -> Vec<f64> {
         let up = self.linear(4, &self.before(["gain_2", "bias_2"], between));
-        let wide: Vec<f64> = up.into_iter().map(exact_gelu).collect();
+        let gelu: fn(f64) -> f64 = match self.sizes.family {
+            Family::Bert | Family::Whisper => exact_gelu,
+            Family::Clip => |x| x / (1.0 + (-1.702 * x).exp()),
+        };
+        let wide: Vec<f64> = up.into_iter().map(gelu).collect();
         self.after(["gain_2", "bias_2"], between, self.linear(5, &wide))
     }
 }

@@ -4,7 +4,7 @@ use benchbook_core::{
     Array, DType, Inputs, Params, Preset, Problem, Reference, Rough, Rounding, Value, Work, sample_rows,
 };
 
-use super::stack::{EMBEDDED, Sizes};
+use super::stack::{EMBEDDED, Family, Sizes};
 use crate::blocks::layer_normed;
 use crate::decoding::ids;
 use crate::draw::{check_numbers, normal};
@@ -47,13 +47,13 @@ const WEIGHTS: [&str; 2] = [real::SEEDED, "minilm-l6"];
 
 /// The sizes of the blocks of all-MiniLM-L6-v2, its tokens, and the positions that it has at most.
 pub const MINILM: (Sizes, [usize; 2]) =
-    (Sizes { layers: 6, heads: 12, width: 384, hidden: 1536, post_norm: true }, [30_522, 512]);
+    (Sizes { layers: 6, heads: 12, width: 384, hidden: 1536, family: Family::Bert }, [30_522, 512]);
 
 impl TextEncoderParams {
     /// The sizes of the blocks.
     pub fn sizes(&self) -> Sizes {
         let Self { layers, heads, width, hidden, .. } = *self;
-        Sizes { layers, heads, width, hidden, post_norm: true }
+        Sizes { layers, heads, width, hidden, family: Family::Bert }
     }
 
     /// The texts of a seed, `[batch, seq]`.
