@@ -1,5 +1,7 @@
 //! What a model is made of, as its description file says it.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -20,12 +22,24 @@ pub struct Description {
     pub counted: Option<String>,
     /// Where its real weights come from, and what they went through; they are seeded where nothing stands here.
     pub weights: Option<String>,
+    /// Of a model of one's own, the files that hold a checkpoint of it.
+    pub files: Option<Files>,
     /// The part that reads or writes text.
     pub text: Text,
     /// The part that looks at images.
     pub vision: Option<Vision>,
     /// The part that listens.
     pub audio: Option<Audio>,
+}
+
+/// Files of a checkpoint; paths are relative to the description that names them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// A safetensors file, a folder of these (with their index, where there are several), or a GGUF file.
+    pub weights: PathBuf,
+    /// A `tokenizer.json`; where none is named, a GGUF file has its own.
+    pub tokenizer: Option<PathBuf>,
 }
 
 /// The family whose blocks a model has.

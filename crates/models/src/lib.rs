@@ -5,7 +5,7 @@
 //! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of; an [`Encoder`] takes whole
 //! texts, an [`AudioEncoder`] what was heard, of which [`mel`] makes a spectrogram, and an [`ImageEncoder`] or a [`ClipEncoder`] what is
 //! looked at, whose tokens may stand in a text. A [`technique`] makes another model of one.
-//! [`real`] has what `cargo xtask data` has brought, with its [`tokenizer`].
+//! [`real`] has what `cargo xtask data` has brought, with its [`tokenizer`], and an [`Own`] what somebody has on a disk.
 
 mod catalogue;
 pub mod compress;
@@ -16,6 +16,7 @@ mod error;
 mod fit;
 mod inputs;
 pub mod mel;
+mod own;
 mod packing;
 pub mod real;
 mod speech;
@@ -29,7 +30,7 @@ pub use catalogue::{all, asked_for, named};
 pub use decoder::{
     Decoder, Exit, Form, Forms, Held, Keeps, MOST_STEP, Plan, Role, Session, Split, built_layers, is_built,
 };
-pub use description::{Architecture, Audio, Description, Experts, Latent, Text, Tier, Tower, Vision};
+pub use description::{Architecture, Audio, Description, Experts, Files, Latent, Text, Tier, Tower, Vision};
 pub use encoder::{
     AudioEncoder, AudioRoom, ClipEncoder, ClipRoom, Encoder, EncoderPlan, EncoderRoom, ImageEncoder, ImageRoom, Parts,
     pooled, worth_it,
@@ -37,5 +38,6 @@ pub use encoder::{
 pub use error::{Error, Result};
 pub use fit::Fit;
 pub use inputs::{Names, Part, brought};
+pub use own::{Checkpoint, Own};
 pub use speech::Speech;
 pub use tensors::Tensor;

@@ -135,6 +135,7 @@ pub(super) fn described(text: Text, audio: Option<Audio>) -> Description {
         parameters: 0,
         counted: None,
         weights: None,
+        files: None,
         text,
         vision: None,
         audio,

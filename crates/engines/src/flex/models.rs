@@ -290,6 +290,7 @@ pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
         parameters: 0,
         counted: None,
         weights: None,
+        files: None,
         text,
         vision: None,
         audio: None,

@@ -71,7 +71,7 @@ pub(crate) fn sha256_of(bytes: &[u8]) -> String {
 }
 
 /// The error that a file has no such tensor, with some of those that it has.
-fn missing<'a>(tensor: &Tensor, names: impl Iterator<Item = &'a str>) -> Error {
+pub(crate) fn missing<'a>(tensor: &Tensor, names: impl Iterator<Item = &'a str>) -> Error {
     let mut found: Vec<&str> = names.take(5).collect();
     found.push("…");
     Error::Missing { name: tensor.name.clone(), found: found.join(", ") }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde_json::json;
 
 use super::{Plain, Source, expect_shape, missing};
 use crate::error::{Error, Result};
@@ -49,12 +50,44 @@ impl Safetensors {
     pub fn names(&self) -> Vec<String> {
         self.metadata.offset_keys()
     }
+
+    /// Whether it has a tensor of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.info(name).is_some()
+    }
+
+    /// The name of one of its tensors that is none of these.
+    pub(crate) fn foreign(&self, tensors: &[Tensor]) -> Option<String> {
+        let is_of = |name: &str, tensor: &Tensor| {
+            PREFIXES.into_iter().any(|prefix| name.strip_prefix(prefix) == Some(tensor.name.as_str()))
+        };
+        self.names().into_iter().find(|name| !tensors.iter().any(|tensor| is_of(name, tensor)))
+    }
+
+    fn info(&self, name: &str) -> Option<&TensorInfo> {
+        PREFIXES.into_iter().find_map(|prefix| self.metadata.info(&format!("{prefix}{name}")))
+    }
+
+    /// The bytes of a file that holds these tensors in `f32`.
+    ///
+    /// # Errors
+    /// As of [`Source::numbers`].
+    pub fn written(tensors: &[Tensor], source: &dyn Source) -> Result<Vec<u8>> {
+        let (mut header, mut numbers) = (serde_json::Map::new(), Vec::<u8>::new());
+        for tensor in tensors {
+            let begin = numbers.len();
+            numbers.extend(source.numbers(tensor)?.iter().flat_map(|number| number.to_le_bytes()));
+            let stored = json!({ "dtype": "F32", "shape": tensor.shape, "data_offsets": [begin, numbers.len()] });
+            header.insert(tensor.name.clone(), stored);
+        }
+        let header = serde_json::Value::Object(header).to_string();
+        Ok([&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), numbers.as_slice()].concat())
+    }
 }
 
 impl Source for Safetensors {
     fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
-        let known = PREFIXES.into_iter().find_map(|prefix| self.metadata.info(&format!("{prefix}{}", tensor.name)));
-        let Some(info) = known else {
+        let Some(info) = self.info(&tensor.name) else {
             return Err(missing(tensor, self.names().iter().map(String::as_str)));
         };
         expect_shape(tensor, &info.shape)?;
@@ -75,6 +108,7 @@ impl Source for Safetensors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::Seeded;
     use crate::weights::tests::tensor;
 
     /// A file by hand: the length of its header, the header, and the numbers.
@@ -102,6 +136,18 @@ mod tests {
         assert!(refused("a", &[1, 2]).contains("has the shape [2, 1], the model needs [1, 2]"));
         assert!(refused("b", &[1]).contains("of the kind I64"));
         assert!(refused("c", &[1]).contains("no tensor c"));
+        assert!(read.has("b") && !read.has("c"));
+        assert_eq!(read.foreign(&[tensor("a", &[2, 1])]).as_deref(), Some("bert.b"));
+        assert_eq!(read.foreign(&[tensor("a", &[2, 1]), tensor("b", &[1])]), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (source, tensors) = (Seeded { seed: 5 }, [tensor("a", &[2, 3]), tensor("b", &[4])]);
+        let read = Safetensors::of(Safetensors::written(&tensors, &source).unwrap()).unwrap();
+        for tensor in &tensors {
+            assert_eq!(read.numbers(tensor).unwrap(), source.numbers(tensor).unwrap());
+        }
     }
 
     #[test]

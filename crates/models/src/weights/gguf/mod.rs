@@ -2,7 +2,7 @@
 
 mod tokens;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -121,6 +121,22 @@ impl Gguf {
     /// Names of its tensors, as they are in the file.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
+    }
+
+    /// Whether it has the tensor of this name in checkpoints.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        renamed(name).is_some_and(|(name, _)| self.tensors.contains_key(&name))
+    }
+
+    /// The name, as it is in the file, of one of its tensors that is none of these.
+    pub(crate) fn foreign(&self, tensors: &[Tensor]) -> Option<String> {
+        let known: BTreeSet<String> = tensors.iter().filter_map(|tensor| Some(renamed(&tensor.name)?.0)).collect();
+        self.names().find(|name| !known.contains(*name)).map(str::to_owned)
+    }
+
+    /// Query heads, and key and value heads, as the file says it.
+    pub(crate) fn heads(&self) -> [usize; 2] {
+        self.heads
     }
 }
 
