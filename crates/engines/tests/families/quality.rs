@@ -7,7 +7,8 @@ use benchbook_core::{DType, Implementation, Metric, Params, Support, Workload};
 use benchbook_engines::flex::quality::embedding::{self, EmbeddingQuality};
 use benchbook_engines::flex::quality::speech::{self, SpeechQuality};
 use benchbook_engines::flex::quality::{ROWS, TextQuality, of_embeddings, of_sounds, of_text};
-use benchbook_models::{Encoder, Speech, named, real as weights};
+use benchbook_models::weights::{Safetensors, Seeded};
+use benchbook_models::{Description, Encoder, Speech, named, real as weights};
 use benchbook_quality::similarity::{correlations, retrieval};
 use benchbook_quality::wer::{Errors, Normalization, word_error_rate};
 use benchbook_quality::{Estimate, Of, data};
@@ -105,6 +106,50 @@ fn what_was_not_brought_is_a_reason_and_no_case_that_cannot_be() {
         let right = posed.reference(&posed.inputs(SEED), SEED);
         assert!(right.answers[0].values.iter().all(|number| number.is_nan()), "nobody is right");
     }
+}
+
+#[test]
+fn a_model_of_ones_own_is_named_by_its_file_and_the_digest_of_its_weights() {
+    let folder = std::env::temp_dir().join(format!("benchbook-own-quality-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
+    let text = include_str!("../../../models/fixtures/own/mine.toml");
+    put("mine.toml", text.as_bytes());
+    put("tokenizer.json", include_bytes!("../../../models/fixtures/own/tokenizer.json"));
+    let tensors = Description::parse(text).unwrap().tensors();
+    let draw = |seed: u64| put("model.safetensors", &Safetensors::written(&tensors, &Seeded { seed }).unwrap());
+    draw(7);
+    let path = folder.join("mine.toml").to_str().unwrap().to_owned();
+    let own = || Params::default().with("model", "own".into()).with("tokens", 8.into());
+    let params = own().with("description", path.as_str().into());
+    let case = TextQuality.case(params.clone()).unwrap();
+    let digest = case.params.0["digest"].to_string();
+    assert_eq!(case.name, format!("mine {} 24×8", &digest[..12]));
+    assert_eq!(TextQuality.case(case.params.clone()).unwrap(), case, "a digest that is given stays");
+    // The text may not be here; where it is, these weights foretell it about as well as chance.
+    if let Some(params) = real(&ROWS[0], case.params.clone()) {
+        let perplexity = value(&told(2, &params), "perplexity").unwrap();
+        assert!((64.0..4_096.0).contains(&perplexity), "{perplexity} of 257 tokens");
+        assert!(value(&told(2, &params), "perplexity_ratio").is_some());
+    }
+    // Other weights are another case, and those of this one are not here any more.
+    draw(8);
+    let other = TextQuality.case(params).unwrap();
+    assert_ne!(other.name, case.name);
+    let refused = |params: Params| TextQuality.case(params).unwrap_err().to_string();
+    let odd = case.params.clone().with("digest", "f00".into());
+    for (params, part) in [
+        (own(), "give the file that describes the model"),
+        (own().with("description", "gone.toml".into()), "gone.toml cannot be read"),
+        (odd, "64 hexadecimal digits"),
+        (Params::default().with("description", path.as_str().into()), "only model=own has one"),
+    ] {
+        assert!(refused(params.clone()).contains(part), "{}", refused(params));
+    }
+    let stale = case.params.with("digest", "0".repeat(64).as_str().into());
+    let why = self::refused(&ROWS[0], &stale).unwrap();
+    assert!(why.starts_with("not here: the digest of") && why.contains("this case is of 000"), "{why}");
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Real text that a decoder foretells: a document for each piece.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use benchbook_models::real;
+use benchbook_models::tokenizer::Bpe;
 use benchbook_quality::PIECES;
 use benchbook_quality::data::{self, Problem};
 
@@ -10,7 +11,10 @@ use benchbook_quality::data::{self, Problem};
 type Reason = String;
 
 /// Tokens of each document.
-type Encoded = OnceLock<Result<Vec<Vec<i32>>, Reason>>;
+type Encoded = Result<Vec<Vec<i32>>, Reason>;
+
+/// Texts by a model and what estimates on them are of, each encoded once.
+static ENCODED: Mutex<BTreeMap<(String, &'static str), Encoded>> = Mutex::new(BTreeMap::new());
 
 /// Which text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,24 +58,22 @@ impl Corpus {
         }
     }
 
-    /// Tokens `[pieces, length]`, the first ones of each document, by the tokenizer of SmolLM2.
+    /// Tokens `[pieces, length]`, the first ones of each document, by the tokenizer of a model that alone is called so.
     ///
     /// # Errors
-    /// Text or tokenizer were not brought, or a document is too short.
-    pub fn ids(self, length: usize) -> Result<Vec<i32>, Reason> {
-        static BROWN: Encoded = OnceLock::new();
-        static HUMAN_EVAL: Encoded = OnceLock::new();
-        let encoded = match self {
-            Self::Brown => &BROWN,
-            Self::HumanEval => &HUMAN_EVAL,
-        };
-        let pieces = encoded.get_or_init(|| self.encoded()).as_ref().map_err(Clone::clone)?;
-        beginnings(pieces, length)
+    /// Text or tokenizer are not here, or a document is too short.
+    pub fn ids(
+        self,
+        model: &str,
+        tokenizer: impl FnOnce() -> Result<Bpe, Reason>,
+        length: usize,
+    ) -> Result<Vec<i32>, Reason> {
+        let mut encoded = ENCODED.lock().unwrap_or_else(PoisonError::into_inner);
+        let pieces = encoded.entry((model.to_owned(), self.data())).or_insert_with(|| self.encoded(&tokenizer()?));
+        beginnings(pieces.as_ref().map_err(Clone::clone)?, length)
     }
 
-    fn encoded(self) -> Result<Vec<Vec<i32>>, Reason> {
-        let folder = real::folder().ok_or("neither XDG_CACHE_HOME nor HOME names a folder")?;
-        let (_, tokenizer) = real::smollm2(&folder).map_err(|error| error.to_string())?;
+    fn encoded(self, tokenizer: &Bpe) -> Encoded {
         let of = |text: &String| tokenizer.encode(text).map_err(|error| error.to_string());
         self.documents()?.iter().map(of).collect()
     }

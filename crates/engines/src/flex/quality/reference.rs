@@ -1,4 +1,4 @@
-//! A LLaMA in `f64`, by plain loops, all positions layer by layer, so that only the weights of one are in memory.
+//! A LLaMA or a Qwen3 in `f64`, by plain loops, all positions layer by layer, so that only the weights of one are in memory.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,16 @@ pub fn losses(
             let believed = |(place, row): (usize, &Vec<f64>)| cache.believed((layer, which, place), row, d);
             rows.iter().enumerate().map(believed).collect()
         };
-        let (queries, keys, values) = (turned(&queries?, d, base), turned(&keys?, d, base), values?);
+        // Those of Qwen3 have a norm for each head.
+        let normed_heads = |name: &str, rows: Rows| -> Result<Rows> {
+            if !text.architecture.head_norms() {
+                return Ok(rows);
+            }
+            Ok(head_normed(&rows, &weights.numbers(&at(name))?, text.epsilon))
+        };
+        let queries = normed_heads("self_attn.q_norm", queries?)?;
+        let keys = normed_heads("self_attn.k_norm", keys?)?;
+        let (queries, keys, values) = (turned(&queries, d, base), turned(&keys, d, base), values?);
         let (keys, values) = (kept(0, keys), kept(1, values));
         let mixed = |(place, query): (usize, &Vec<f64>)| -> Vec<f64> {
             let of_head = |(head, query): (usize, &[f64])| {
@@ -108,6 +117,13 @@ impl<'a> Weights<'a> {
     }
 }
 
+/// Heads as wide as their gain, each with a norm of its own.
+fn head_normed(rows: &[Vec<f64>], gain: &[f32], epsilon: f64) -> Rows {
+    let heads =
+        |row: &Vec<f64>| row.chunks_exact(gain.len()).flat_map(|head| rms_normed_by(head, gain, epsilon)).collect();
+    rows.iter().map(heads).collect()
+}
+
 /// Heads of `d` numbers, turned by their position.
 fn turned(rows: &[Vec<f64>], d: usize, base: f64) -> Rows {
     let one = |(place, row): (usize, &Vec<f64>)| -> Vec<f64> {
@@ -118,4 +134,33 @@ fn turned(rows: &[Vec<f64>], d: usize, base: f64) -> Rows {
 
 pub fn add(to: &mut [Vec<f64>], other: &[Vec<f64>]) {
     to.iter_mut().flatten().zip(other.iter().flatten()).for_each(|(to, other)| *to += other);
+}
+
+#[cfg(test)]
+mod tests {
+    use benchbook_models::weights::Seeded;
+    use benchbook_models::{Architecture, Decoder, MOST_STEP, Session};
+    use benchbook_quality::logits;
+
+    use super::super::compared::steps;
+    use super::*;
+
+    #[test]
+    fn the_norms_of_heads_are_those_of_the_decoder() {
+        let qwen3 = Description::parse(include_str!("../../../../models/fixtures/own/mine.toml")).unwrap();
+        let mut llama = qwen3.clone();
+        llama.text.architecture = Architecture::Llama;
+        let (source, ids) = (Seeded { seed: 7 }, (0..20).map(|place| place * 37 % 257).collect::<Vec<i32>>());
+        let right = |model: &Description| losses(model, &source, Form::Plain, &ids, Otherwise::default()).unwrap();
+        let decoder = Decoder::load(&qwen3, &source, ids.len()).unwrap();
+        let (mut session, mut found) = (Session::new(&decoder, ids.len(), MOST_STEP).unwrap(), Vec::new());
+        for (given, targets) in steps(&ids) {
+            found.extend(logits::losses(session.step(&decoder, given).unwrap(), &targets, 257).unwrap());
+        }
+        let farthest =
+            |right: &[f64]| right.iter().zip(&found).map(|(a, b): (&f64, &f64)| (a - b).abs()).fold(0.0, f64::max);
+        assert_eq!((found.len(), right(&qwen3).len()), (19, 19));
+        assert!(farthest(&right(&qwen3)) < 1e-4, "{}", farthest(&right(&qwen3)));
+        assert!(farthest(&right(&llama)) > 1e-3, "without these norms it is another model");
+    }
 }

@@ -62,7 +62,7 @@ fn applied<T>(
 ) -> Result<T, Reason> {
     let Chosen { model, source } = params.which().chosen()?;
     // A name stands for the same weights while a process lives.
-    let weights = |hasher: &mut DefaultHasher| params.model.hash(hasher);
+    let weights = |hasher: &mut DefaultHasher| (&params.model, &params.digest).hash(hasher);
     let made = searched::applied(technique, &model, source.as_ref(), positions(params), weights);
     made.and_then(|applied| with(&model, source.as_ref(), &applied)).map_err(|error| error.to_string())
 }
