@@ -1,9 +1,10 @@
-//! Models as cases: the first layers of each, as many as there is room for, with seeded weights; and whole ones with real weights.
+//! Models as cases: the first layers of each, as many as there is room for, with seeded weights; and whole ones with real weights,
+//! that were brought or are somebody's own.
 
 use std::collections::BTreeMap;
 
 use benchbook_core::{Axis, CaseSpec, Params, Problem as _, Value, Workload as _};
-use benchbook_models::{Architecture, Description, built_layers, real};
+use benchbook_models::{Architecture, Description, Own, built_layers, real};
 use benchbook_workloads::decoding::{ForcedDecoding, Generate, SMOLLM2, Sizes};
 
 use crate::error::Result;
@@ -65,11 +66,14 @@ struct Real {
 
 /// Each of them, once for each set of labels.
 const REAL: [Real; 4] = [
-    Real { model: "smollm2-135m", workload: "text-quality", plain: "decoder", beside: Beside::Text },
+    Real { model: "smollm2-135m", workload: FORETOLD, plain: "decoder", beside: Beside::Text },
     Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", beside: Beside::Labels("sentiment") },
     Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", beside: Beside::Labels("lee") },
     Real { model: "whisper-base", workload: "speech-quality", plain: "encoder", beside: Beside::Sounds },
 ];
+
+/// The problem that real weights of a decoder have.
+const FORETOLD: &str = "text-quality";
 
 /// Layers of a case at most.
 const MOST_LAYERS: usize = 128;
@@ -95,7 +99,7 @@ pub struct ModelCase {
     pub is_real: bool,
     /// Techniques of a run beside it.
     pub together: usize,
-    /// The digest of these, where they are here.
+    /// The digest of those that were brought, where they are here; that of somebody's own is a parameter.
     pub digest: Option<String>,
     /// What of the model it is.
     pub note: String,
@@ -107,17 +111,21 @@ impl ModelCase {
     /// weights say is of use.
     ///
     /// # Errors
-    /// As of [`Self::of`].
+    /// As of [`Self::of`]; weights of somebody's own that do not fit their description.
     pub fn all_of(name: &str, room_bytes: u64, quick: bool, most_layers: Option<u32>) -> Result<Vec<Self>> {
         let seeded = Self::of(name, room_bytes, quick, most_layers)?;
-        let (name, model) = benchbook_models::asked_for(name)?;
+        let (called, model) = benchbook_models::asked_for(name)?;
         let whole_bytes = model.parameters.saturating_mul(BYTES);
-        let asked = || REAL.iter().filter(|real| most_layers.is_none() && real.model == name);
-        if whole_bytes > room_bytes && asked().next().is_some() {
+        let asked = || REAL.iter().filter(|real| most_layers.is_none() && real.model == called);
+        let has_own = most_layers.is_none() && model.files.is_some();
+        if whole_bytes > room_bytes && (has_own || asked().next().is_some()) {
             let note = format!("{}; its real weights take {whole_bytes} bytes, and do not fit", seeded.note);
             return Ok(vec![Self { note, ..seeded }]);
         }
         let mut real: Vec<Self> = asked().map(|real| real.case(quick)).collect();
+        if has_own {
+            real.push(of_own(name, quick)?);
+        }
         // It takes as long as a run of all others.
         if !quick {
             real.extend(asked().find_map(Real::generated));
@@ -191,6 +199,31 @@ impl ModelCase {
     pub fn spec(&self, implementations: Vec<String>) -> CaseSpec {
         CaseSpec { workload: self.workload.to_owned(), preset: None, params: self.params.clone(), implementations }
     }
+}
+
+/// The case of somebody's own weights, of which every tensor is read here: what is wrong with them is told before anything is measured.
+fn of_own(word: &str, quick: bool) -> Result<ModelCase> {
+    let own = Own::open(word)?;
+    own.verify()?;
+    let unknown = |source| benchbook_models::Error::Read { path: word.into(), source };
+    // Workers need not start in the same folder.
+    let description = std::path::absolute(word).map_err(unknown)?.to_string_lossy().into_owned();
+    let note = format!("all of it with weights of its own ({}), on real text", &own.digest[..12]);
+    let words = [("model", "own".to_owned()), ("description", description), ("digest", own.digest)];
+    let mut params: BTreeMap<String, Value> = words.map(|(name, word)| (name.to_owned(), Value::Text(word))).into();
+    params.insert("tokens".to_owned(), Value::Int(if quick { QUICK_REAL_TOKENS } else { REAL_TOKENS }));
+    Ok(ModelCase {
+        model: own.name,
+        workload: FORETOLD,
+        plain: "decoder",
+        name: None,
+        params: axes(params),
+        is_here: true,
+        is_real: true,
+        together: TOGETHER,
+        digest: None,
+        note,
+    })
 }
 
 /// A value each.
@@ -273,6 +306,9 @@ pub(crate) fn is_decoded(model: &Description) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use benchbook_models::Tensor;
+    use benchbook_models::weights::{Safetensors, Seeded};
+
     use super::*;
 
     fn of(name: &str, room_bytes: u64, quick: bool) -> ModelCase {
@@ -335,6 +371,37 @@ mod tests {
         let names: Vec<String> = benchbook_models::all().map(|name| of(name, 1 << 40, true).name.unwrap()).collect();
         let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
         assert_eq!(distinct.len(), names.len());
+    }
+
+    #[test]
+    fn weights_of_ones_own_are_a_case_that_names_them_and_nothing_where_they_do_not_fit() {
+        let folder = std::env::temp_dir().join(format!("benchbook-own-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let put = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
+        let text = include_str!("../../models/fixtures/own/mine.toml");
+        put("mine.toml", text.as_bytes());
+        put("tokenizer.json", include_bytes!("../../models/fixtures/own/tokenizer.json"));
+        let mut tensors = Description::parse(text).unwrap().tensors();
+        let written = |tensors: &[Tensor]| Safetensors::written(tensors, &Seeded { seed: 7 }).unwrap();
+        put("model.safetensors", &written(&tensors));
+        let path = folder.join("mine.toml").to_str().unwrap().to_owned();
+        let all = |room_bytes: u64, layers: Option<u32>| ModelCase::all_of(&path, room_bytes, true, layers);
+        let cases = all(1 << 30, None).unwrap();
+        let [seeded, own] = cases.as_slice() else { panic!("{} cases", cases.len()) };
+        assert!(seeded.name.as_ref().unwrap().starts_with("mine seeded ") && !seeded.is_real);
+        let value = |name: &str| own.params[name].0[0].to_string();
+        assert_eq!(
+            (own.model.as_str(), value("model"), value("description")),
+            ("mine", "own".to_owned(), path.clone())
+        );
+        assert!(own.is_real && own.is_here && own.note.contains(&value("digest")[..12]), "{}", own.note);
+        assert_eq!(all(1 << 30, Some(1)).unwrap().len(), 1, "some layers are none that foretell text");
+        assert!(all(8_000, None).unwrap()[0].note.contains("real weights take 13056 bytes"));
+        tensors.pop();
+        put("model.safetensors", &written(&tensors));
+        let said = all(1 << 30, None).err().unwrap().to_string();
+        assert!(said.contains("no tensor model.norm.weight"), "{said}");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -162,6 +162,56 @@ fn a_model_is_described_in_a_file_of_ones_own() {
 }
 
 #[test]
+fn weights_of_ones_own_are_named_by_their_digest_and_refused_where_they_do_not_fit() {
+    let bench = Bench::new();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(bench.folder().join(name), bytes).unwrap();
+    put("mine.toml", include_bytes!("../../../crates/models/fixtures/own/mine.toml"));
+    put("tokenizer.json", include_bytes!("../../../crates/models/fixtures/own/tokenizer.json"));
+    let of_layers = [
+        ("input_layernorm", "8"),
+        ("self_attn.q_proj", "8,8"),
+        ("self_attn.k_proj", "4,8"),
+        ("self_attn.v_proj", "4,8"),
+        ("self_attn.o_proj", "8,8"),
+        ("self_attn.q_norm", "4"),
+        ("self_attn.k_norm", "4"),
+        ("post_attention_layernorm", "8"),
+        ("mlp.gate_proj", "16,8"),
+        ("mlp.up_proj", "16,8"),
+        ("mlp.down_proj", "8,16"),
+    ];
+    let layer = |layer: usize| of_layers.map(|(name, shape)| (format!("layers.{layer}.{name}"), shape));
+    let mut tensors = [layer(0), layer(1)].concat();
+    tensors.extend([("embed_tokens".to_owned(), "257,8"), ("norm".to_owned(), "8")]);
+    let (mut header, mut end) = (Vec::new(), 0);
+    for (name, shape) in &tensors {
+        let (begin, count) = (end, shape.split(',').map(|size| size.parse::<usize>().unwrap()).product::<usize>());
+        end += 4 * count;
+        let offsets = format!("\"shape\":[{shape}],\"data_offsets\":[{begin},{end}]");
+        header.push(format!("\"model.{name}.weight\":{{\"dtype\":\"F32\",{offsets}}}"));
+    }
+    let header = format!("{{{}}}", header.join(","));
+    let whole = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0_u8; end]].concat();
+    let asked = ["matrix", "--quick", "--models", "mine.toml", "--threads", "1", "--techniques", "int8"];
+    put("model.safetensors", &whole[..whole.len() - 1]);
+    bench.fails(&asked, 4, &["model.safetensors", "no whole safetensors file"]);
+    let wrong = header.replacen("[257,8]", "[8,257]", 1);
+    put("model.safetensors", &[&whole[..8], wrong.as_bytes(), &whole[8 + header.len()..]].concat());
+    bench.fails(&asked, 4, &["model.embed_tokens.weight has the shape [8, 257], the model needs [257, 8]"]);
+    assert!(!bench.store().exists());
+    put("model.safetensors", &whole);
+    let cells = bench.ok(&[&asked[..], &["--format", "json"]].concat());
+    let cells: Vec<Value> = serde_json::from_str(&cells).unwrap();
+    let real = cells.iter().find(|cell| cell["weights"] == "real").unwrap();
+    assert_eq!((cells.len(), real["model"].as_str(), real["cell"].as_str()), (2, Some("mine"), Some("not here")));
+    assert!(real["why"].as_str().unwrap().contains("cargo xtask data brown"), "{real}");
+    let trials = bench.sql("select other_params(params, 'model') as told from trials where workload = 'text-quality'");
+    let told = trials[0]["told"].as_str().unwrap();
+    let beginning = real["case_name"].as_str().unwrap().split(' ').nth(1).unwrap();
+    assert!(beginning.len() == 12 && told.contains(&format!("digest={beginning}")), "{beginning} in {told}");
+}
+
+#[test]
 fn a_page_of_no_store_says_so_and_makes_none() {
     let bench = Bench::new();
     bench.fails(&["matrix", "--quick", "--dry-run", "--output", "none.html"], 4, &["is not a benchbook store"]);

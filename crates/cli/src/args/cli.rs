@@ -114,7 +114,7 @@ Examples:
 What the store holds is not measured again, so that a matrix that was ended goes on where it was. Weights are seeded:
 time, memory and operations are judged; of quality, only how near answers stay to the model's own. The real weights of
 SmolLM2-135M and all-MiniLM-L6-v2 say what becomes of quality, once `cargo xtask data smollm2-135m minilm-l6 brown lee
-sentiment` has brought them.")]
+sentiment` has brought them; so do your own, which the table [files] of mine.toml names.")]
     Matrix(MatrixArgs),
     /// Build two revisions, measure them side by side, and fail where something became slower
     #[command(after_help = "\

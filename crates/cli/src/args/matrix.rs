@@ -12,7 +12,7 @@ use super::values::{parse_duration, parse_memory};
 /// Arguments of `matrix`.
 #[derive(Debug, Args)]
 pub struct MatrixArgs {
-    /// Only these models, a description of your own among them (mine.toml) [default: SmolLM2-135M, all-MiniLM-L6-v2, Whisper base and four large ones]
+    /// Only these models, a description of your own among them (mine.toml, which may name your weights) [default: SmolLM2-135M, all-MiniLM-L6-v2, Whisper base and four large ones]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub models: Vec<String>,
     /// Only the models of these tiers, by their parameters, and those of --models: small (below 300 million), medium (3 billion),
