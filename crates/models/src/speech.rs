@@ -132,7 +132,7 @@ impl Speech {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::{Parts, tokens};
+    use crate::tokenizer::{Like, Parts, tokens};
     use crate::weights::Seeded;
 
     const MODEL: &str = r#"
@@ -166,7 +166,7 @@ positions = 10
         let words = tokens(&[]);
         let tokens = words.iter().map(String::as_str).zip(0..).collect();
         let special = special.iter().map(|name| (*name).to_owned()).zip(256..).collect();
-        Bpe::new(Parts { tokens, merges: Vec::new(), special, digits: false }).unwrap()
+        Bpe::new(Parts { tokens, merges: Vec::new(), special, like: Like::Gpt2 }).unwrap()
     }
 
     fn whole() -> Bpe {

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::words::Words;
+use super::words::{Like, Words};
 use super::{File, fits, read, refused};
 use crate::error::{Error, Result};
 
-/// The tokenizer of GPT-2, Whisper and SmolLM2. A text is plain text: what looks like a token of another kind, such as
-/// `<|endoftext|>`, is taken for the characters that it has.
+/// The tokenizer of GPT-2, Whisper and SmolLM2, of Qwen2 and 3, and of LLaMA 3. A text is plain text: what looks like a token of
+/// another kind, such as `<|endoftext|>`, is taken for the characters that it has.
 #[derive(Debug)]
 pub struct Bpe {
     /// The bytes of each token; none of a number that is no token.
@@ -21,6 +21,10 @@ pub struct Bpe {
     merges: HashMap<(u32, u32), (u32, u32)>,
     special: BTreeMap<String, u32>,
     words: Words,
+    /// Tokens that are words: nothing is merged in these. None but of LLaMA 3.
+    whole: HashMap<Vec<u8>, u32>,
+    /// Whether a text is to be in the form NFC.
+    composed: bool,
 }
 
 /// What a tokenizer is made of: tokens by their written form, in which a character stands for a byte.
@@ -31,8 +35,8 @@ pub struct Parts<'a> {
     pub merges: Vec<(&'a str, &'a str)>,
     /// Tokens that are none of a text.
     pub special: BTreeMap<String, u32>,
-    /// Whether every digit is a word of its own.
-    pub digits: bool,
+    /// Whose words nothing is merged across.
+    pub like: Like,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +45,8 @@ struct Model {
     kind: Option<String>,
     vocab: BTreeMap<String, u32>,
     merges: Vec<Merge>,
+    #[serde(default)]
+    ignore_merges: bool,
 }
 
 /// As older and as newer files have it.
@@ -78,10 +84,18 @@ impl Bpe {
         if let Some(other) = file.model.kind.as_ref().filter(|kind| *kind != "BPE") {
             return Err(refused(format!("it is of the kind {other}, not BPE")));
         }
-        let digits = digits(file.pre_tokenizer.as_ref())?;
+        let composed = match &file.normalizer {
+            None => false,
+            Some(form) if form["type"] == "NFC" => true,
+            Some(other) => return Err(refused(format!("it changes texts by {other}, which is not built"))),
+        };
+        let like = like(file.pre_tokenizer.as_ref())?;
+        if file.model.ignore_merges != (like == Like::Llama3) {
+            return Err(refused("words that are tokens are merged in other files alone than those of LLaMA 3"));
+        }
         let tokens = file.model.vocab.iter().map(|(text, id)| (text.as_str(), *id)).collect();
         let merges = file.model.merges.iter().map(Merge::parts).collect::<Result<_>>()?;
-        Self::new(Parts { tokens, merges, special: file.special(), digits })
+        Ok(Self { composed, ..Self::new(Parts { tokens, merges, special: file.special(), like })? })
     }
 
     /// The tokenizer of these parts.
@@ -89,7 +103,7 @@ impl Bpe {
     /// # Errors
     /// Tokens in characters that stand for no byte, merges of what are no tokens.
     pub fn new(parts: Parts<'_>) -> Result<Self> {
-        let Parts { tokens: given, merges: pairs, special, digits } = parts;
+        let Parts { tokens: given, merges: pairs, special, like } = parts;
         let byte_of: HashMap<char, u8> =
             (0..=u8::MAX).zip(alphabet()).map(|(byte, character)| (character, byte)).collect();
         let ids: HashMap<&str, u32> = given.iter().copied().collect();
@@ -105,6 +119,8 @@ impl Bpe {
             let unknown = || refused(format!("the token {text:?} is in characters that stand for no byte"));
             tokens[*id as usize] = bytes.or_else(|| known.then(|| text.as_bytes().to_vec())).ok_or_else(unknown)?;
         }
+        let words = given.iter().filter(|(text, _)| like == Like::Llama3 && !special.contains_key(*text));
+        let whole = words.map(|(_, id)| (tokens[*id as usize].clone(), *id)).collect();
         for (text, id) in &special {
             text.as_bytes().clone_into(&mut tokens[*id as usize]);
         }
@@ -117,17 +133,25 @@ impl Bpe {
             merges.entry((id(left)?, id(right)?)).or_insert((rank as u32, made));
         }
         let bytes = alphabet().map(|character| ids.get(character.encode_utf8(&mut [0; 4]) as &str).copied()).to_vec();
-        let words = Words::new(digits).map_err(|error| refused(error.to_string()))?;
-        Ok(Self { tokens, bytes, merges, special, words })
+        let words = Words::new(like).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { tokens, bytes, merges, special, words, whole, composed: false })
     }
 
     /// The tokens of a text, with none at its beginning or end.
     ///
     /// # Errors
-    /// A byte of it has no token.
+    /// A byte of it has no token, or it may be in another form than NFC where that is asked for.
     pub fn encode(&self, text: &str) -> Result<Vec<i32>> {
+        // Below U+0300 every text is in this form (Unicode Standard Annex 15).
+        if let Some(other) = text.chars().find(|one| self.composed && *one >= '\u{300}') {
+            return Err(refused(format!("it asks for NFC, which is not made here of {other:?}")));
+        }
         let mut ids = Vec::new();
         for word in self.words.of(text) {
+            if let Some(id) = self.whole.get(word.as_bytes()) {
+                ids.push(*id as i32);
+                continue;
+            }
             let token = |byte: u8| {
                 let known = self.bytes[usize::from(byte)];
                 known.ok_or_else(|| refused(format!("the byte {byte:#04x} of {word:?} has no token")))
@@ -191,21 +215,27 @@ fn alphabet() -> [char; 256] {
     })
 }
 
-/// Whether digits are words of their own, of how a file takes texts apart.
-fn digits(before: Option<&Value>) -> Result<bool> {
-    let of = |one: &Value| {
-        let kind = one["type"].as_str().unwrap_or("nothing");
-        match kind {
-            "ByteLevel" if one["add_prefix_space"] != true && one["use_regex"] != false => Ok(false),
-            "Digits" if one["individual_digits"] == true => Ok(true),
-            _ => Err(refused(format!("it takes texts apart by {one}, which is not built"))),
-        }
-    };
+/// Whose words they are, of how a file takes texts apart.
+fn like(before: Option<&Value>) -> Result<Like> {
     let before = before.ok_or_else(|| refused("it does not say how texts are taken apart"))?;
-    match before["pretokenizers"].as_array() {
-        None => of(before),
-        Some(several) => several.iter().try_fold(false, |digits, one| Ok(digits | of(one)?)),
+    let steps = before["pretokenizers"].as_array().map_or(std::slice::from_ref(before), Vec::as_slice);
+    let mut like = Like::Gpt2;
+    for one in steps {
+        let is_split = matches!(like, Like::Qwen2 | Like::Llama3);
+        let found = match one["type"].as_str() {
+            // Where a pattern has made words, these become bytes as they are.
+            Some("ByteLevel") if one["add_prefix_space"] != true => {
+                (is_split == (one["use_regex"] == false)).then_some(like)
+            }
+            Some("Digits") if one["individual_digits"] == true && !is_split => Some(Like::Digits),
+            Some("Split") if one["behavior"] == "Isolated" && one["invert"] != true && like == Like::Gpt2 => {
+                one["pattern"]["Regex"].as_str().and_then(Like::of_pattern)
+            }
+            _ => None,
+        };
+        like = found.ok_or_else(|| refused(format!("it takes texts apart by {one}, which is not built")))?;
     }
+    Ok(like)
 }
 
 #[cfg(test)]
@@ -293,6 +323,51 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn words_are_those_of_the_pattern_that_a_file_has() {
+        let split = |numbers: &str| {
+            let [before, behind] = [
+                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|",
+                r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+            ];
+            let pattern = format!("{before}{numbers}{behind}");
+            let split =
+                json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false });
+            json!({ "type": "Sequence", "pretokenizers": [split, { "type": "ByteLevel", "use_regex": false }] })
+        };
+        let qwen2 = bpe(&split(r"\p{N}"));
+        let text = "I'LL  pay 12345\n\n  (\"two\")\n   now ";
+        // As the package regex of Python finds them by these patterns.
+        let before = ["I", "'LL", " ", " pay", " "];
+        let behind = ["\n\n", " ", " (\"", "two", "\")\n", "  ", " now", " "];
+        let of = |numbers: &[&'static str]| [&before[..], numbers, &behind[..]].concat();
+        assert_eq!(qwen2.words.of(text), of(&["1", "2", "3", "4", "5"]));
+        assert_eq!(qwen2.encode("hello").unwrap(), [261]);
+        // A file of LLaMA 3 takes a word that is a token as it is: here one that no merges lead to.
+        let mut file: Value = serde_json::from_slice(&json(&json!(["l l"]), &split(r"\p{N}{1,3}"))).unwrap();
+        assert!(Bpe::of_json(file.to_string().as_bytes()).is_err());
+        file["model"]["ignore_merges"] = json!(true);
+        let llama3 = Bpe::of_json(file.to_string().as_bytes()).unwrap();
+        assert_eq!(llama3.words.of(text), of(&["123", "45"]));
+        assert_eq!(llama3.encode("hello").unwrap(), [261]);
+        assert_eq!(llama3.encode("hella").unwrap(), [byte(b'h'), byte(b'e'), 256, byte(b'a')]);
+        let refused = |before: &Value| Bpe::of_json(&json(&json!(MERGES), before)).unwrap_err().to_string();
+        assert!(refused(&split(r"\d")).contains("which is not built"));
+        let unsplit = json!({ "type": "ByteLevel", "use_regex": false });
+        assert!(refused(&unsplit).contains("which is not built"));
+    }
+
+    #[test]
+    fn texts_are_changed_by_nothing() {
+        let mut file: Value = serde_json::from_slice(&json(&json!(MERGES), &plain())).unwrap();
+        file["normalizer"] = json!({ "type": "NFC" });
+        let composed = Bpe::of_json(file.to_string().as_bytes()).unwrap();
+        assert_eq!(composed.encode("é").unwrap(), [0xc3, 0xa9].map(byte));
+        assert!(composed.encode("e\u{301}").unwrap_err().to_string().contains("NFC"));
+        file["normalizer"] = json!({ "type": "Lowercase" });
+        assert!(Bpe::of_json(file.to_string().as_bytes()).unwrap_err().to_string().contains("Lowercase"));
+    }
+
+    #[test]
     fn files_of_another_kind_are_refused() {
         let refused = |json: &[u8]| Bpe::of_json(json).unwrap_err().to_string();
         assert!(refused(b"{").contains("tokenizer cannot be used"));
@@ -305,11 +380,12 @@ pub(crate) mod tests {
         assert!(refused(text.replace("\"BPE\"", "\"Unigram\"").as_bytes()).contains("kind Unigram, not BPE"));
         assert!(refused(text.replace("\"hello\"", "\"hel lo\"").as_bytes()).contains("stand for no byte"));
         let few =
-            Bpe::new(Parts { tokens: vec![("a", 0)], merges: Vec::new(), special: BTreeMap::new(), digits: false });
+            Bpe::new(Parts { tokens: vec![("a", 0)], merges: Vec::new(), special: BTreeMap::new(), like: Like::Gpt2 });
         assert!(few.unwrap().encode("ab").unwrap_err().to_string().contains("byte 0x62"));
-        let none = Parts { tokens: Vec::new(), merges: Vec::new(), special: BTreeMap::new(), digits: false };
+        let none = Parts { tokens: Vec::new(), merges: Vec::new(), special: BTreeMap::new(), like: Like::Gpt2 };
         assert!(Bpe::new(none).unwrap_err().to_string().contains("no tokens"));
-        let far = Parts { tokens: vec![("a", u32::MAX)], merges: Vec::new(), special: BTreeMap::new(), digits: false };
+        let far =
+            Parts { tokens: vec![("a", u32::MAX)], merges: Vec::new(), special: BTreeMap::new(), like: Like::Gpt2 };
         assert!(Bpe::new(far).unwrap_err().to_string().contains("4294967295"));
     }
 }

@@ -1,5 +1,5 @@
 //! Text as tokens of a model: byte-level byte-pair encoding, and word pieces. Both are our own, small, and made for the models
-//! whose real weights can be had; what a file asks for besides is refused.
+//! whose real weights can be had, and for some of one's own; what a file asks for besides is refused.
 
 mod bpe;
 mod wordpiece;
@@ -8,6 +8,7 @@ mod words;
 pub use bpe::Bpe;
 pub(crate) use bpe::{Parts, apart};
 pub use wordpiece::WordPiece;
+pub(crate) use words::Like;
 
 #[cfg(test)]
 pub(crate) use bpe::tests::tokens;
@@ -30,6 +31,7 @@ struct Added {
 struct File<M> {
     #[serde(default)]
     added_tokens: Vec<Added>,
+    normalizer: Option<serde_json::Value>,
     pre_tokenizer: Option<serde_json::Value>,
     model: M,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Fact, Gguf};
 use crate::error::{Error, Result};
-use crate::tokenizer::{Bpe, Parts, apart};
+use crate::tokenizer::{Bpe, Like, Parts, apart};
 
 /// What a file says of its tokens, as it stands there.
 #[derive(Debug, Default)]
@@ -50,16 +50,18 @@ impl Gguf {
     /// The tokenizer that the file has.
     ///
     /// # Errors
-    /// It has none, or one of another kind than byte-level byte-pair encoding with the words of GPT-2 or SmolLM.
+    /// It has none, or one of another kind than byte-level byte-pair encoding with the words of GPT-2, SmolLM, Qwen2 or LLaMA 3.
     pub fn tokenizer(&self) -> Result<Bpe> {
         let Tokens { model, before, texts, kinds, merges } = &self.tokens;
         let refused = |reason: String| Err(Error::Tokenizer(reason));
         if model != "gpt2" {
             return refused(format!("the file has one of the kind {model:?}, gpt2 is read"));
         }
-        let digits = match before.as_str() {
-            "smollm" => true,
-            "gpt-2" => false,
+        let like = match before.as_str() {
+            "smollm" => Like::Digits,
+            "gpt-2" => Like::Gpt2,
+            "qwen2" => Like::Qwen2,
+            "llama-bpe" => Like::Llama3,
             other => return refused(format!("it takes texts apart by {other:?}, which is not built")),
         };
         if !kinds.is_empty() && kinds.len() != texts.len() {
@@ -70,7 +72,7 @@ impl Gguf {
         let special = all().zip(kinds).filter(|(_, kind)| SPECIAL.contains(kind));
         let special = special.map(|((text, id), _)| (text.clone(), id)).collect();
         let merges = merges.iter().map(|both| apart(both)).collect::<Result<_>>()?;
-        Bpe::new(Parts { tokens: all().map(|(text, id)| (text.as_str(), id)).collect(), merges, special, digits })
+        Bpe::new(Parts { tokens: all().map(|(text, id)| (text.as_str(), id)).collect(), merges, special, like })
     }
 }
 
@@ -126,6 +128,8 @@ mod tests {
         assert_eq!((read.special("<|end|>"), read.special("hi")), (Some(257), None));
         assert_eq!(read.decode(&[256, 257]).unwrap(), "hi<|end|>");
         assert!(read.fits(258).is_ok());
+        assert_eq!(file("gpt2", "qwen2", &kinds()).tokenizer().unwrap().encode("hi 1").unwrap(), [256, 32, 49]);
+        assert_eq!(file("gpt2", "llama-bpe", &kinds()).tokenizer().unwrap().encode("hi").unwrap(), [256]);
         assert!(file("gpt2", "gpt-2", &[]).tokenizer().unwrap().special("<|end|>").is_none());
     }
 
@@ -134,7 +138,7 @@ mod tests {
         let refused =
             |model: &str, before: &str, kinds: &[i32]| file(model, before, kinds).tokenizer().unwrap_err().to_string();
         assert!(refused("llama", "smollm", &kinds()).contains("\"llama\", gpt2 is read"));
-        assert!(refused("gpt2", "qwen2", &kinds()).contains("\"qwen2\""));
+        assert!(refused("gpt2", "falcon", &kinds()).contains("\"falcon\""));
         assert!(refused("gpt2", "smollm", &[1, 3]).contains("2 kinds stand beside 258 tokens"));
     }
 }
