@@ -3,11 +3,10 @@
 use benchbook_formats::{E4M3FN, E5M2, Minifloat, Order, unpacked};
 use bytemuck::{AnyBitPattern, NoUninit};
 use half::{bf16, f16};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
+use rand_distr::Distribution;
 
 use crate::DType;
+use crate::normal::{self, generator};
 
 /// A dense row-major array of one dtype in host memory.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,9 +82,10 @@ impl Array {
     ///
     /// `stream` keeps the inputs of one case independent of each other.
     pub fn normal(shape: Vec<usize>, seed: u64, stream: u64) -> Self {
-        let count = shape.iter().product();
-        let values: Vec<f32> = StandardNormal.sample_iter(&mut generator(seed, stream)).take(count).collect();
-        Self::new(shape, &values)
+        let bytes = shape.iter().product::<usize>() * size_of::<f32>();
+        let mut array = Self { dtype: DType::F32, shape, words: vec![0; bytes.div_ceil(8)] };
+        normal::draw(array.of_mut(), seed, stream);
+        array
     }
 
     /// Flags, true with probability `share`, the same on every machine for one `(seed, stream)`.
@@ -199,12 +199,6 @@ impl Array {
         let start = first * self.width();
         self.of_mut::<f32>()[start..start + values.len()].copy_from_slice(values);
     }
-}
-
-fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(stream);
-    rng
 }
 
 fn words_of(bytes: &[u8]) -> Vec<u64> {

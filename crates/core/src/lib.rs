@@ -13,6 +13,7 @@ mod knobs;
 mod mean;
 pub mod message;
 mod names;
+mod normal;
 mod number;
 mod opaque;
 mod parameters;
