@@ -146,7 +146,7 @@ impl Walk {
 
     /// The inputs of a seed, where they are sent.
     pub fn sent(&self, trial: &Trial, seed: u64) -> Result<Option<Inputs>> {
-        let inputs = || self.references.borrow().inputs(&Question { seed, ..question(trial) }, self.timeout);
+        let inputs = || self.references.borrow().inputs(&Question { seed, ..question(trial) }, None, self.timeout);
         trial.sent.then(inputs).transpose()
     }
 

@@ -110,12 +110,12 @@ impl Driver {
         Ok(copies)
     }
 
-    /// The inputs of a seed, where they are sent.
-    fn sent(&self, trial: &Trial, seed: u64, deadline: Deadline) -> Result<Option<Inputs>> {
+    /// The inputs of a seed, where they are sent: all, or those of these names, and others perhaps besides.
+    fn sent(&self, trial: &Trial, seed: u64, names: Option<&[String]>, deadline: Deadline) -> Result<Option<Inputs>> {
         if !trial.sent {
             return Ok(None);
         }
-        self.references.borrow().inputs(&Question { seed, ..question(trial) }, deadline.left()).map(Some)
+        self.references.borrow().inputs(&Question { seed, ..question(trial) }, names, deadline.left()).map(Some)
     }
 
     fn answer(
@@ -168,7 +168,7 @@ impl Driver {
     fn ready(&mut self, trial: &Trial, copies: usize, deadline: Deadline) -> Result<(Prepared, Option<Live>)> {
         let (mut exact, mut reference_ns) = self.answer(&question(trial), None, deadline)?;
         let mut facts = self.facts(&question(trial), deadline)?;
-        let inputs = self.sent(trial, trial.input_seed, deadline)?;
+        let inputs = self.sent(trial, trial.input_seed, None, deadline)?;
         let of_steps = facts.task.steps().map_or(0, |of| steps::most_bytes(of.most));
         self.link.expect(most_bytes(&exact).max(of_steps));
         let asked_ns = clock::now_ns();
@@ -324,7 +324,8 @@ impl Driver {
         let posed = Question { otherwise, ..question(&of) };
         let others = last_inputs(&of, &changing);
         let (trial, seed) = (of.trial, others.seed);
-        let inputs = if others.inputs.is_empty() { None } else { self.sent(&of, seed, deadline)? };
+        let names = Some(others.inputs.as_slice());
+        let inputs = if others.inputs.is_empty() { None } else { self.sent(&of, seed, names, deadline)? };
         let mut arrays = named(inputs.as_ref());
         arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
         let (mut reference_ns, mut told) = (0, None);
@@ -408,7 +409,7 @@ impl Executor for Driver {
         let Some(mut alone) = self.alone.started()? else { return Ok(None) };
         let deadline = Deadline::after(timeout);
         let copies = self.copies(trial, deadline)?;
-        let inputs = self.sent(trial, trial.input_seed, deadline)?;
+        let inputs = self.sent(trial, trial.input_seed, None, deadline)?;
         let ask = Ask::Memory(Box::new(asked(trial, copies)));
         let said = alone.ask(&ask, &named(inputs.as_ref()), deadline.left());
         self.alone.let_go(alone);

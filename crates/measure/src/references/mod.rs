@@ -246,14 +246,16 @@ impl References {
         self.facts.get(&question.key_of_facts(question.otherwise))?.here.as_ref()
     }
 
-    /// The inputs of a case, for a worker that cannot make them.
+    /// The inputs of a case, for a worker that cannot make them: all, or those of these names, and others perhaps besides.
     ///
     /// # Errors
     /// [`Error::Failed`] where this program does not know the workload either; [`Error::Interrupted`].
-    pub fn inputs(&self, question: &Question<'_>, timeout: Duration) -> Result<Inputs> {
-        let seed = question.seed;
+    pub fn inputs(&self, question: &Question<'_>, names: Option<&[String]>, timeout: Duration) -> Result<Inputs> {
+        let (seed, names) = (question.seed, names.map(<[String]>::to_vec));
         match self.posed(question)? {
-            Some(posed) => self.wait_for(timeout, move || posed.inputs(seed)),
+            Some(posed) => self.wait_for(timeout, move || {
+                names.map_or_else(|| posed.inputs(seed), |names| posed.some_inputs(seed, &names))
+            }),
             None => Err(Error::Failed(format!(
                 "its worker wants the inputs of `{}` to be sent, and this program does not know that workload",
                 question.workload

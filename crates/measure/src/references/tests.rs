@@ -133,7 +133,7 @@ fn inputs_may_be_those_of_another_seed_in_part() {
     let (mut references, params) = (references(), length(3));
     let others = Others { seed: 9, inputs: vec!["b".into(), "absent".into()] };
     let (mixed, _) = known(&mut references, &question(&params, 1), Some(&others)).unwrap();
-    let of = |seed| references.inputs(&question(&params, seed), Duration::MAX).unwrap();
+    let of = |seed| references.inputs(&question(&params, seed), None, Duration::MAX).unwrap();
     let (first, other) = (of(1), of(9));
     let sum = f64::from(first.numbers("a")[0] + other.numbers("b")[0]);
     assert_eq!(mixed.answers[0].values[0], sum);
@@ -216,7 +216,7 @@ fn who_owns_a_workload_is_asked_for_what_this_program_does_not_link() {
         assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains(part)), "{part}: {failed:?}");
     }
     assert!(matches!(ask((Say::Dropped, Vec::new())), Err(Error::Unexpected(_))));
-    assert!(references().inputs(&theirs, Duration::MAX).is_err(), "nobody can send them");
+    assert!(references().inputs(&theirs, None, Duration::MAX).is_err(), "nobody can send them");
     let facts = |tolerance: f64, [relative, absolute]: [f64; 2]| {
         let work = Work { flops: 1.0, bytes: 2.0 };
         let tolerances = vec![Tolerance { output: "x".into(), relative, absolute }];
