@@ -37,7 +37,8 @@ impl PackedWeights {
         let code = weights.code;
         let columns = with_isa!(isa, |tools| panel(&tools));
         let words = Words::new(weights, columns)?;
-        let nan = weights.codes.iter().any(|one| code.number(u16::from(*one)).is_nan());
+        let is_nan: [bool; 256] = std::array::from_fn(|one| code.number(one as u16).is_nan());
+        let nan = weights.codes.iter().any(|one| is_nan[usize::from(*one)]);
         Ok(Self { words, code, nan, isa })
     }
 

@@ -4,6 +4,7 @@ use super::decoder::{Code, shift, together};
 use super::table::Scales;
 use crate::error::{Error, Result, expect_len};
 use crate::memory::{Lines, Plain};
+use crate::team::parallel_for;
 
 /// Weights `[k, n]` in codes: that of step `s` and column `c` is the number of `codes[s, c]` times the scale `[s / group, c]`.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +106,7 @@ impl Words {
     }
 
     /// Packs codes of so many bits, with a scale for each so many steps.
-    fn packed<C: Copy + Into<u32>>(
+    fn packed<C: Copy + Into<u32> + Sync>(
         codes: &[C],
         size: [usize; 2],
         bits: usize,
@@ -115,7 +116,8 @@ impl Words {
         let ([k, n], [each, steps]) = (size, together(bits));
         let down = k.div_ceil(steps) * each;
         let mut words = Lines::<u32>::new(n.div_ceil(columns) * down * columns);
-        pack(codes, size, bits, columns, words.all_mut());
+        let panels = words.all_mut().chunks_mut((down * columns).max(1)).enumerate();
+        parallel_for(panels, |(panel, words)| pack_panel(codes, size, bits, [panel * columns, columns], words));
         let scales = match scales {
             Scales::Numbers(numbers) => Held::Numbers(by_panels(numbers, n, columns)),
             Scales::Powers(powers) => Held::Powers(by_panels(powers, n, columns)),
@@ -169,14 +171,29 @@ impl Words {
 /// Packs codes `[k, n]` of so many bits into words `[panels, down, columns]` of zeros.
 pub fn pack<C: Copy + Into<u32>>(codes: &[C], [k, n]: [usize; 2], bits: usize, columns: usize, words: &mut [u32]) {
     let [each, steps] = together(bits);
-    let down = k.div_ceil(steps) * each;
-    for (place, word) in words.iter_mut().enumerate() {
-        let (row, column) = (place / columns % down, place / columns / down * columns + place % columns);
+    let panel = k.div_ceil(steps) * each * columns;
+    for (index, words) in words.chunks_mut(panel.max(1)).enumerate() {
+        pack_panel(codes, [k, n], bits, [index * columns, columns], words);
+    }
+}
+
+/// Packs so many columns from `first` on into words `[down, columns]`.
+fn pack_panel<C: Copy + Into<u32>>(
+    codes: &[C],
+    [k, n]: [usize; 2],
+    bits: usize,
+    [first, columns]: [usize; 2],
+    words: &mut [u32],
+) {
+    let [each, steps] = together(bits);
+    for (row, words) in words.chunks_mut(columns).enumerate() {
         // Bits of the words that codes lie in together below this one.
-        let (first, below) = (row / each * steps, 32 * (row % each) as u32);
-        if column < n {
-            for step in first..k.min(first + steps) {
-                let (code, at): (u32, u32) = (codes[step * n + column].into(), shift(bits, step - first));
+        let (begin, below) = (row / each * steps, 32 * (row % each) as u32);
+        for step in begin..k.min(begin + steps) {
+            let at = shift(bits, step - begin);
+            let line = codes[step * n..][..n].iter().skip(first);
+            for (word, code) in words.iter_mut().zip(line) {
+                let code: u32 = (*code).into();
                 let part = if at < below { code.checked_shr(below - at) } else { code.checked_shl(at - below) };
                 *word |= part.unwrap_or(0);
             }
@@ -194,4 +211,30 @@ fn by_panels<T: Plain>(from: &[T], n: usize, columns: usize) -> Lines<T> {
         line[..count].copy_from_slice(&from[row * n + first..][..count]);
     }
     to
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One row, one column, panels that are not full, and many of them.
+    #[test]
+    fn every_panel_holds_its_own_codes_and_scales() {
+        for (size, code) in [[1, 1], [1, 70], [70, 1], [33, 15], [40, 16], [41, 17], [64, 333]]
+            .into_iter()
+            .flat_map(|size| [Code::Int4, Code::E2m3, Code::Int8].map(|code| (size, code)))
+        {
+            let ([k, n], group) = (size, 32);
+            let most = u8::MAX >> (8 - code.bits());
+            let codes: Vec<u8> = (0..k * n).map(|at| (at * 37 % 251) as u8 & most).collect();
+            let scales: Vec<f32> = (0..k.div_ceil(group) * n).map(|at| at as f32).collect();
+            let weights = CodedWeights { size, codes: &codes, code, scales: Scales::Numbers(&scales), group };
+            let words = Words::new(&weights, 16).unwrap();
+            for (at, one) in codes.iter().enumerate() {
+                let (step, column) = (at / n, at % n);
+                let right = (u16::from(*one), scales[step / group * n + column]);
+                assert_eq!(words.weight(step, column), right, "{code:?} {size:?}: step {step} of column {column}");
+            }
+        }
+    }
 }

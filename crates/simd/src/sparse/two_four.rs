@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::bits::Bits;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
@@ -101,23 +103,15 @@ impl TwoFourWeights {
         let together = if matches!(weights, Pruned::Numbers(..)) { 1 } else { 4 };
         let (panels, blocks, down) = (n.div_ceil(columns), k.div_ceil(STEPS), 1 + KEPT / together);
         let mut words = Lines::<u32>::new(panels * blocks * down * columns);
-        for (four, column) in (0..k.div_ceil(4)).flat_map(|four| (0..n).map(move |column| (four, column))) {
-            let at = place(four, column, [columns, blocks, down]);
-            let mut kept = 0;
-            for step in 4 * four..k.min(4 * four + 4) {
-                let Some(value) = weights.value(step * n + column) else { continue };
-                if kept == 2 {
-                    return Err(Error::Shape(format!(
-                        "column {column} has more than two weights in the four steps from {} on",
-                        4 * four
-                    )));
-                }
-                // Of the sixteen values of the block.
-                let index = 2 * (four % (STEPS / 4)) + kept;
-                words.all_mut()[at] |= (step as u32 % 4) << (2 * index);
-                words.all_mut()[at + (1 + index / together) * columns] |= value << (8 * (index % together));
-                kept += 1;
-            }
+        let each = blocks * down * columns;
+        // Whoever comes first, the error is that of the first steps.
+        let filled = |(panel, words): (usize, &mut [u32])| {
+            fill(weights, size, [panel * columns, columns, down, together], words).err()
+        };
+        let wrong = words.all_mut().par_chunks_mut(each.max(1)).enumerate().filter_map(filled).min();
+        if let Some([step, column]) = wrong {
+            let message = format!("column {column} has more than two weights in the four steps from {step} on");
+            return Err(Error::Shape(message));
         }
         let mut scales = Lines::<f32>::new(panels * columns);
         scales.all_mut().iter_mut().zip(0..n).for_each(|(to, column)| *to = weights.scale(column));
@@ -142,6 +136,34 @@ impl TwoFourWeights {
         let value = words[at + (1 + index / self.together) * self.columns] >> (8 * (index % self.together));
         (step, if self.together == 1 { f32::from_bits(value) } else { scale * f32::from(value as i8) })
     }
+}
+
+/// Packs so many columns from `first` on into words `[blocks, down, columns]` of zeros; the first step and the column of the first four
+/// weights that cannot be packed are an error.
+fn fill(
+    weights: &Pruned,
+    [k, n]: [usize; 2],
+    [first, columns, down, together]: [usize; 4],
+    words: &mut [u32],
+) -> std::result::Result<(), [usize; 2]> {
+    for four in 0..k.div_ceil(4) {
+        let block = &mut words[four / (STEPS / 4) * down * columns..][..down * columns];
+        for within in 0..columns.min(n - first) {
+            let mut kept = 0;
+            for step in 4 * four..k.min(4 * four + 4) {
+                let Some(value) = weights.value(step * n + first + within) else { continue };
+                if kept == 2 {
+                    return Err([4 * four, first + within]);
+                }
+                // Of the sixteen values of the block.
+                let index = 2 * (four % (STEPS / 4)) + kept;
+                block[within] |= (step as u32 % 4) << (2 * index);
+                block[within + (1 + index / together) * columns] |= value << (8 * (index % together));
+                kept += 1;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where the choices of the block lie to which these four steps of a column belong.

@@ -216,6 +216,12 @@ fn weights_that_are_no_factor_are_refused() {
     assert_eq!(column(&[1.0, 2.0, 0.0, 0.0, 1.0, 1.0]), Ok(()), "a length that is no multiple of four");
     let said = column(&[1.0, 2.0, 0.0, 0.0, 1.0, 1.0, 1.0]).unwrap_err();
     assert_eq!(said, "column 0 has more than two weights in the four steps from 4 on");
+    // In the last panel the first steps, in the first one others: of threads that find both, the first steps are told.
+    let mut dense = vec![0.0; 8 * 43];
+    (0..3).for_each(|step| dense[step * 43 + 42] = 1.0);
+    (4..8).for_each(|step| dense[step * 43] = 1.0);
+    let said = two_four(&Pruned::Numbers(&dense, [8, 43])).unwrap_err();
+    assert_eq!(said, "column 42 has more than two weights in the four steps from 0 on");
     assert!(two_four(&Pruned::Numbers(&[1.0; 3], [2, 1])).unwrap_err().contains("holds 3 numbers"));
     let coded = |code: Code, group: usize, scales: &'static [f32]| {
         let scales = Scales::Numbers(scales);
