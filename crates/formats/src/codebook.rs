@@ -96,7 +96,8 @@ impl Codebook {
     /// The code of a number: that of the nearest value, of two as near the lower one; the last one for NaN.
     pub fn code(&self, number: f32) -> u8 {
         let passed = |pair: &&[f32]| number > (pair[0] + pair[1]) / 2.0 || number.is_nan();
-        self.values.windows(2).take_while(passed).count() as u8
+        // They ascend, so that those that are passed come first; all are asked, since that takes no branch for each.
+        self.values.windows(2).filter(passed).count() as u8
     }
 
     /// A row-major matrix in this table, each group by its largest absolute value.

@@ -1,6 +1,7 @@
 //! Weights on their way to where they are packed.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use benchbook_simd::{Isa, LinearWeights};
 use rayon::prelude::*;
@@ -169,12 +170,17 @@ pub fn transposed(rows: &[f32], inner: usize) -> Vec<f32> {
     turned
 }
 
-/// Matrices of so many rows beside each other, each with its columns.
-pub fn side_by_side<T: Copy>(sides: &[(&[T], usize)], rows: usize) -> Vec<T> {
-    let mut all = Vec::with_capacity(sides.iter().map(|(side, _)| side.len()).sum());
-    for row in 0..rows {
-        sides.iter().for_each(|(side, columns)| all.extend_from_slice(&side[row * columns..][..*columns]));
-    }
+/// Matrices of so many rows beside each other, each with its columns; threads share the rows.
+pub fn side_by_side<T: Copy + Default + Send + Sync>(sides: &[(&[T], usize)], rows: usize) -> Vec<T> {
+    let across: usize = sides.iter().map(|(_, columns)| columns).sum();
+    let mut all = vec![T::default(); rows * across];
+    all.par_chunks_mut(across.max(1)).enumerate().for_each(|(row, mut rest)| {
+        for (side, columns) in sides {
+            let (mine, others) = take(&mut rest).split_at_mut(*columns);
+            mine.copy_from_slice(&side[row * columns..][..*columns]);
+            rest = others;
+        }
+    });
     all
 }
 
@@ -198,5 +204,14 @@ mod tests {
     #[test]
     fn rows_go_on_in_the_next_matrix() {
         assert_eq!(side_by_side(&[(&[1, 2, 3, 4], 2), (&[5, 6], 1), (&[], 0)], 2), [1, 2, 5, 3, 4, 6]);
+        let nothing: [(&[u8], usize); 2] = [(&[], 3), (&[], 0)];
+        assert!(side_by_side(&nothing, 0).is_empty() && side_by_side(&nothing[1..], 2).is_empty());
+        // More rows than threads, and columns of which no two sides have as many.
+        let sides: Vec<Vec<usize>> = (1..5).map(|columns| (0..300 * columns).collect()).collect();
+        let lent: Vec<(&[usize], usize)> = sides.iter().map(Vec::as_slice).zip(1..).collect();
+        for (row, found) in side_by_side(&lent, 300).chunks_exact(1 + 2 + 3 + 4).enumerate() {
+            let right: Vec<usize> = (1..5).flat_map(|columns| row * columns..(row + 1) * columns).collect();
+            assert_eq!(found, right);
+        }
     }
 }

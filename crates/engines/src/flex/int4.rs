@@ -1,14 +1,13 @@
 //! Matrix products by integers of four bits: the right factor is quantised and packed before anything is timed.
 
 use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
-use benchbook_formats::{Order, Rounding, packed};
-use benchbook_models::compress::{GROUP, INT4};
 use benchbook_simd::{Int4Weights, Isa, matmul_int4, matmul_int4_loop};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
-use crate::flex::coded::Int4G32;
+use crate::flex::calls::failed;
+use crate::flex::coded::{Format, Held, Int4G32};
 use crate::flex::row::{fused_row, plain_row};
-use crate::flex::weight_only::{self, along_k, answer, right, short};
+use crate::flex::weight_only::{self, answer, short};
 
 /// One weight after another, and each anew for every row of the result.
 pub const LOOP: Row<Matmul> = plain_row::<Matmul>(
@@ -45,11 +44,13 @@ fn prepare(
     inputs: &Inputs,
     kernel: Kernel,
 ) -> Result<Box<dyn Subject>> {
-    let weights = right(INT4.quantised(inputs.numbers("b"), &along_k(params, GROUP), Rounding::NearestEven));
-    let bytes = weights.bytes();
-    let codes = packed(&weights.codes, params.n, INT4.bits, Order::LowFirst);
-    let call = move |size, left: &[f32], (codes, scales): &(Vec<u8>, Vec<f32>), out: &mut [f32]| {
-        kernel(size, left, &Int4Weights { codes, scales, group: GROUP }, out)
+    let coded = Int4G32::coded(params, inputs);
+    let (codes, group, bytes) = (coded.without_gaps(), coded.group, coded.bytes);
+    let Held::Numbers(scales) = coded.scales else {
+        return Err(failed(name, &setting.device, "the scales of its weights are no numbers"));
     };
-    Ok(weight_only::product(name, setting, params, inputs, ((codes, weights.scales), bytes), call))
+    let call = move |size, left: &[f32], (codes, scales): &(Vec<u8>, Vec<f32>), out: &mut [f32]| {
+        kernel(size, left, &Int4Weights { codes, scales, group }, out)
+    };
+    Ok(weight_only::product(name, setting, params, inputs, ((codes, scales), bytes), call))
 }

@@ -3,17 +3,17 @@
 //! The share that is left out is in the name, in percent. Each is checked against the product by the weights that are kept.
 
 use benchbook_core::{DType, Inputs, Metric, Reference, Result, Row, Setting, Subject};
-use benchbook_formats::{Grid, Integers, Rounding, Whole};
+use benchbook_models::compress::Scheme;
 use benchbook_simd::{
-    BlockWeights, Code, CodedWeights, CsrWeights, Isa, Pruned, Scales, TwoFourWeights, matmul_blocks, matmul_csr,
-    matmul_kept, matmul_two_four,
+    BlockWeights, CsrWeights, Isa, Pruned, TwoFourWeights, matmul_blocks, matmul_csr, matmul_kept, matmul_two_four,
 };
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
 use crate::flex::calls::failed;
+use crate::flex::coded::Coded;
 use crate::flex::pruning::{Blocks, Channels, Pruning, Singles, TwoOfFour};
 use crate::flex::row::fused_row;
-use crate::flex::weight_only::{along_k, by_weights, own_flops, product_with, right};
+use crate::flex::weight_only::{by_weights, own_flops, product_with, right};
 
 /// Implementations of every kind.
 pub const ROWS: [Row<Matmul>; 12] = [
@@ -72,13 +72,11 @@ const TWO_OF_FOUR_INT8: Row<Matmul> = fused_row::<Matmul>(
      scale for each column, chosen and decoded in registers for few rows, made dense for more",
     &[DType::F32],
     |name, setting, params, inputs| {
-        let (whole, size) = (whole_two_of_four(params, inputs), [params.k, params.n]);
-        let (codes, scales) = (&whole.codes, Scales::Numbers(&whole.scales));
-        let weights = CodedWeights { size, codes, code: Code::Int8, scales, group: params.k };
-        by_two_of_four(name, setting, params, inputs, &Pruned::Integers(weights))
+        let whole = whole_two_of_four(params, inputs);
+        by_two_of_four(name, setting, params, inputs, &Pruned::Integers(whole.weights()))
     },
 )
-.approximating(|params, inputs, seed| by_weights(params, inputs, seed, &whole_two_of_four(params, inputs).dequantised()))
+.approximating(|params, inputs, seed| by_weights(params, inputs, seed, &whole_two_of_four(params, inputs).numbers))
 .on_request();
 
 fn answer<P: Pruning>(params: &MatmulParams, inputs: &Inputs, seed: u64) -> Option<Reference> {
@@ -86,10 +84,8 @@ fn answer<P: Pruning>(params: &MatmulParams, inputs: &Inputs, seed: u64) -> Opti
 }
 
 /// Two of every four weights as integers of eight bits.
-fn whole_two_of_four(params: &MatmulParams, inputs: &Inputs) -> Whole {
-    let format = Integers { bits: 8, grid: Grid::Ends };
-    let numbers = TwoOfFour::pruned(params, inputs);
-    right(format.quantised(&numbers, &along_k(params, params.k), Rounding::NearestEven))
+fn whole_two_of_four(params: &MatmulParams, inputs: &Inputs) -> Coded {
+    right(Scheme::Int8.coded(&TwoOfFour::pruned(params, inputs), [params.k, params.n]))
 }
 
 /// The share of weights that is left out, where so many are kept, and the operations that are left.

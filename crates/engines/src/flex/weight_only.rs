@@ -7,7 +7,6 @@
 //! `roofline` holds it to the roofs.
 
 use benchbook_core::{Array, DType, Inputs, Metric, Problem, Reference, Result, Setting, Subject, Support};
-use benchbook_formats::{Axis, Groups};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 use burn::tensor::bf16;
 
@@ -24,11 +23,6 @@ pub fn short(_device: &str, _dtype: DType, params: &MatmulParams) -> Support {
         return Support::Yes;
     }
     Support::No(format!("{products} multiply-adds one by one take too long, {MOST} are the most"))
-}
-
-/// Groups of weights that follow each other along `k`.
-pub fn along_k(params: &MatmulParams, size: usize) -> Groups {
-    Groups::new([params.k, params.n], Axis::Rows, size).unwrap_or_else(|error| panic!("groups along k: {error}"))
 }
 
 /// Calls a product `[m, k, n]` of the left factor and of weights that take so many bytes.

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::packing::side_by_side;
 
 /// A weight of four bits.
-pub const INT4: Integers = Integers { bits: 4, grid: Grid::Symmetric };
+const INT4: Integers = Integers { bits: 4, grid: Grid::Symmetric };
 
 /// A weight of eight bits.
 const INT8: Integers = Integers { bits: 8, grid: Grid::Ends };
@@ -22,7 +22,7 @@ const MXFP6_E3M2: (Minifloat, Code) = (E3M2, Code::E3m2);
 const MXFP4: (Minifloat, Code) = (E2M1, Code::Table(E2M1.values()));
 
 /// Numbers along the inner axis that share a scale in formats of such groups.
-pub const GROUP: usize = 32;
+const GROUP: usize = 32;
 
 /// Numbers that share a scale of NF4.
 const NF4_GROUP: usize = 64;
@@ -112,7 +112,7 @@ impl Held {
 }
 
 /// What panels hold of so many rows, beside each other.
-fn joined<T: Copy>(panels: &[Coded], rows: usize, of: impl Fn(&Coded) -> &[T]) -> Vec<T> {
+fn joined<T: Copy + Default + Send + Sync>(panels: &[Coded], rows: usize, of: impl Fn(&Coded) -> &[T]) -> Vec<T> {
     let sides: Vec<(&[T], usize)> = panels.iter().map(|panel| (of(panel), panel.size[1])).collect();
     side_by_side(&sides, rows)
 }

@@ -8,7 +8,7 @@ mod pruning;
 mod singular;
 
 pub use cholesky::cholesky;
-pub use coded::{Coded, GROUP, Held, INT4, Scheme};
+pub use coded::{Coded, Held, Scheme};
 pub use factors::factors;
 pub use low_rank::Factors;
 pub use pruning::{kept_parts, largest, singles, squares, two_of_four};
