@@ -12,7 +12,7 @@ from openvino.op import Constant
 from openvino.passes import ConstantFolding, Manager
 
 from . import machine
-from .few_bits import GROUP, bytes_of, columns_of_bytes, four_bits, rounded_by_reciprocal, with_bytes
+from .few_bits import GROUP, bytes_of, columns_of_bytes, four_bits, rounded_by_reciprocal, turned, with_bytes
 from .names import MATRICES
 from .rows import Unsupported, of_all, sets_of, taking_turns
 
@@ -27,18 +27,21 @@ def first_is_low():
 
 
 def packed(codes):
-    """A constant of codes from 0 to 15, whose last axis is even, two to a byte."""
+    """Codes from 0 to 15, whose last axis is even, two to a byte."""
     first, second = codes[..., 0::2], codes[..., 1::2]
     low, high = (first, second) if first_is_low() else (second, first)
-    bytes_of = numpy.ascontiguousarray(low | (high << 4))
-    return Constant(openvino.Tensor(bytes_of, list(codes.shape), openvino.Type.u4), shared_memory=False)
+    return numpy.ascontiguousarray(low | (high << 4))
+
+
+def constant_of(pairs, shape):
+    """A constant of this shape, which copies such bytes."""
+    return Constant(openvino.Tensor(pairs, list(shape), openvino.Type.u4), shared_memory=False)
 
 
 def all_zero(shape):
     """A constant of codes of four bits that all stand for zero."""
     count = numpy.prod(shape)
-    bytes_of = numpy.full(-(-count // 2), ZERO_OF_FOUR << 4 | ZERO_OF_FOUR, "u1")
-    return Constant(openvino.Tensor(bytes_of, list(shape), openvino.Type.u4), shared_memory=False)
+    return constant_of(numpy.full(-(-count // 2), ZERO_OF_FOUR << 4 | ZERO_OF_FOUR, "u1"), shape)
 
 
 def decoded(codes, zero, scales, shape):
@@ -89,11 +92,11 @@ def of_four_bits(group):
     def prepare(setting, copies):
         if setting.k % GROUP:
             raise Unsupported(f"its weights of 4 bits are in groups of {GROUP} along k, and {setting.k} is no multiple")
-        codes, scales = four_bits(copies[0]["b"].T)
-        setting.stands_for["b"] = numpy.ascontiguousarray((codes * scales[..., None]).reshape(setting.n, setting.k).T)
-        above, scales = (codes + ZERO_OF_FOUR).astype("u1"), numpy.ascontiguousarray(scales[..., None])
-        made = lambda: model_of(setting, packed(above), all_zero(scales.shape), scales)
-        return calls_of(setting, copies, made, above.size // 2 + scales.nbytes + -(-scales.size // 2), group)
+        codes, scales = four_bits(turned(copies[0]["b"]))
+        setting.stands_for["b"] = turned((codes * scales[..., None]).reshape(setting.n, setting.k))
+        pairs, scales = packed((codes + ZERO_OF_FOUR).astype("u1")), numpy.ascontiguousarray(scales[..., None])
+        made = lambda: model_of(setting, constant_of(pairs, codes.shape), all_zero(scales.shape), scales)
+        return calls_of(setting, copies, made, pairs.nbytes + scales.nbytes + -(-scales.size // 2), group)
 
     return prepare
 

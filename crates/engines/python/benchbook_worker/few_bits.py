@@ -5,10 +5,25 @@ import numpy
 #: Weights along k that share a scale.
 GROUP = 32
 
+#: Rows and columns of the squares in which a matrix is transposed, which stay in a second-level cache.
+SIDE = 128
+
+
+def turned(matrix):
+    """A matrix `[rows, columns]` as `[columns, rows]`: what is read and what is written lies together only within a square."""
+    rows, columns = matrix.shape
+    to = numpy.empty((columns, rows), matrix.dtype)
+    for row in range(0, rows, SIDE):
+        for column in range(0, columns, SIDE):
+            to[column : column + SIDE, row : row + SIDE] = matrix[row : row + SIDE, column : column + SIDE].T
+    return to
+
 
 def in_groups(numbers):
-    """Numbers `[rows, k]` in f32 as `[rows, groups, 32]`, filled up with zeros."""
+    """Numbers `[rows, k]` in f32 as `[rows, groups, 32]`, filled up with zeros; to be read, since they may be the very same."""
     rows, k = numbers.shape
+    if k % GROUP == 0:
+        return numpy.ascontiguousarray(numbers, "f4").reshape(rows, k // GROUP, GROUP)
     filled = numpy.zeros((rows, -(-k // GROUP) * GROUP), "f4")
     filled[:, :k] = numbers
     return filled.reshape(rows, -1, GROUP)

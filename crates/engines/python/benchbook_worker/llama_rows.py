@@ -9,7 +9,7 @@ import numpy
 
 from . import machine
 from .arrays import aligned
-from .few_bits import GROUP, rounded_to_bytes
+from .few_bits import GROUP, rounded_to_bytes, turned
 from .rows import Unsupported, of_all, sets_of, taking_turns
 
 #: How to have it built for the processor that it runs on.
@@ -188,9 +188,9 @@ def by_format(kind):
         native()
         if setting.k % GROUP:
             raise Unsupported(f"ggml has weights in blocks of {GROUP} along k, and {setting.k} is no multiple")
-        blocks = quantised(copies[0]["b"].T, kind)
+        blocks = quantised(turned(copies[0]["b"]), kind)
         setting.tell("weight_bytes", blocks.nbytes, "bytes")
-        setting.stands_for["b"] = numbers_of(blocks, kind).T
+        setting.stands_for["b"] = turned(numbers_of(blocks, kind))
         # The scales of what it multiplies by are held in f16.
         setting.stands_for["a"] = functools.partial(rounded_to_bytes, scale_in=numpy.float16)
         products = [Product(setting, blocks, kind) for _ in range(sets_of(copies, blocks.nbytes))]

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from . import machine
 from .few_bits import GROUP, bytes_of, columns_of_bytes, four_bits, in_groups, out_of_groups, rounded_to_bytes, rounded_whole
-from .few_bits import with_bytes
+from .few_bits import turned, with_bytes
 from .graphs import Graph
 from .names import MATRICES
 from .onnx_rows import PROGRAMS, call_of, exported, opened, options_of_all, session_of
@@ -53,12 +53,11 @@ def by_level(level):
 
     @of_all
     def prepare(setting, copies):
-        codes, scales = four_bits(copies[0]["b"].T)
+        codes, scales = four_bits(turned(copies[0]["b"]))
         above = (codes + 8).astype("u1")
         sizes = {"K": setting.k, "N": setting.n, "bits": 4, "block_size": GROUP, "accuracy_level": level}
         node = helper.make_node("MatMulNBits", ["a", "b", "scales"], ["output"], domain="com.microsoft", **sizes)
-        numbers = out_of_groups(codes * scales[..., None], setting.k)
-        setting.stands_for["b"] = numpy.ascontiguousarray(numbers.T)
+        setting.stands_for["b"] = turned(out_of_groups(codes * scales[..., None], setting.k))
         if level == BYTES:
             setting.stands_for["a"] = rounded_to_bytes
         constants = {"b": above[..., 0::2] | (above[..., 1::2] << 4), "scales": scales}
