@@ -13,18 +13,27 @@ pub fn singles(numbers: &mut [f32], percent: usize) {
 
 /// Keeps two of every four numbers down a column (2:4, Mishra et al., arXiv 2104.08378): of equal ones the first.
 pub fn two_of_four(numbers: &mut [f32], columns: usize) {
-    numbers.par_chunks_mut(4 * columns).for_each(|four| {
-        let steps = four.len() / columns;
-        for column in 0..columns {
-            let size = |step: usize| four[step * columns + column].abs();
-            let before = |step: usize, other: usize| {
-                larger(size(other), size(step)) == Ordering::Less || (size(other) == size(step) && other < step)
-            };
-            let is_out = |step: usize| step < steps && (0..steps).filter(|other| before(step, *other)).count() >= 2;
-            let out = [0, 1, 2, 3].map(is_out);
-            (0..steps).filter(|step| out[*step]).for_each(|step| four[step * columns + column] = 0.0);
-        }
+    numbers.par_chunks_mut(4 * columns).for_each(|four| match four.len() / columns {
+        4 => two_of::<4>(four, columns),
+        3 => two_of::<3>(four, columns),
+        // Of the last steps two are kept, too.
+        _ => {}
     });
+}
+
+/// Keeps two of `N` numbers of each column; how many there are is known, so that nothing branches.
+fn two_of<const N: usize>(numbers: &mut [f32], columns: usize) {
+    for column in 0..columns {
+        let sizes: [f32; N] = std::array::from_fn(|step| numbers[step * columns + column].abs());
+        for (step, size) in sizes.into_iter().enumerate() {
+            let before = |(other, of_other): (usize, f32)| {
+                larger(of_other, size) == Ordering::Less || (of_other == size && other < step)
+            };
+            if sizes.into_iter().enumerate().filter(|other| before(*other)).count() >= 2 {
+                numbers[step * columns + column] = 0.0;
+            }
+        }
+    }
 }
 
 /// The sum of squares, by which blocks and channels are compared.
@@ -70,6 +79,10 @@ mod tests {
         let mut numbers = [1.0, 9.0, -4.0, 9.0, 2.0, 9.0, 3.0, 9.0, 0.1, 0.0];
         two_of_four(&mut numbers, 2);
         assert_eq!(numbers, [0.0, 9.0, -4.0, 9.0, 0.0, 0.0, 3.0, 0.0, 0.1, 0.0]);
+        // Of three that are left two are kept, of equal ones the first.
+        let mut numbers = [1.0, 2.0, 3.0, 4.0, 2.0, -2.0, 2.0];
+        two_of_four(&mut numbers, 1);
+        assert_eq!(numbers, [0.0, 0.0, 3.0, 4.0, 2.0, -2.0, 0.0]);
         assert_eq!(largest(&[1.0, 1.0, 2.0], 2), [true, false, true]);
         assert_eq!(largest(&[1.0, 1.0], 0), [true, false], "one is kept at least");
         let numbers = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
