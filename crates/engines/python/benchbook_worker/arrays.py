@@ -46,7 +46,7 @@ class Numpy:
             rounded = self.numpy.where(self.numpy.isnan(result), 0x7FC0, rounded)
             return Array(dtype, result.shape, rounded.astype("<u2").tobytes())
         name = {"b": "bool", "i": "i64", "u": "i64"}.get(result.dtype.kind, dtype)
-        return Array(name, result.shape, result.astype(self.names[name]).tobytes())
+        return Array(name, result.shape, result.astype(self.names[name], copy=False).tobytes())
 
     def write(self, array, row, values):
         """Overwrites a row of the last axis by numbers that are taken already."""
