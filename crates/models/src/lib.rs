@@ -33,7 +33,7 @@ pub use decoder::{
 pub use description::{Architecture, Audio, Description, Experts, Files, Latent, Text, Tier, Tower, Vision};
 pub use encoder::{
     AudioEncoder, AudioRoom, ClipEncoder, ClipRoom, Encoder, EncoderPlan, EncoderRoom, ImageEncoder, ImageRoom, Parts,
-    pooled, worth_it,
+    most_varied, pooled, worth_it,
 };
 pub use error::{Error, Result};
 pub use fit::Fit;

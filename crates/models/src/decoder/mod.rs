@@ -19,6 +19,7 @@ pub use matrix::{Form, Held};
 pub use parted::Split;
 pub use session::{MOST_STEP, Session};
 
+pub(crate) use look::in_order;
 pub(crate) use matrix::Matrix;
 
 use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm, swiglu};

@@ -9,7 +9,7 @@ use super::cross::Heard;
 use super::experts::Room as ExpertRoom;
 use super::kept::Kept;
 use super::latent::Room as LatentRoom;
-use super::look::{Look, Looked};
+use super::look::{Look, Looked, in_order};
 use super::parted::Room as PartedRoom;
 use super::{Decoder, Network};
 use crate::error::{Error, Result};
@@ -135,7 +135,24 @@ impl Session {
     ///
     /// [`ImageEncoder::tokens`]: crate::ImageEncoder::tokens
     /// [`ClipEncoder::tokens`]: crate::ClipEncoder::tokens
-    pub fn look(&mut self, decoder: &Decoder, tokens: &[f32], [rows, columns]: [usize; 2]) -> Result<()> {
+    pub fn look(&mut self, decoder: &Decoder, tokens: &[f32], grid: [usize; 2]) -> Result<()> {
+        self.look_at(decoder, tokens, grid, None)
+    }
+
+    /// The same of an image of which some tokens alone are left ([`ImageEncoder::tokens_of`]), those of these cells of its grid, row by row
+    /// and ascending: each stands where it stood, and what follows stands behind the whole grid.
+    ///
+    /// # Errors
+    /// As there, and cells that the grid does not have, or not in their order.
+    ///
+    /// [`ImageEncoder::tokens_of`]: crate::ImageEncoder::tokens_of
+    pub fn look_at(
+        &mut self,
+        decoder: &Decoder,
+        tokens: &[f32],
+        [rows, columns]: [usize; 2],
+        cells: Option<&[usize]>,
+    ) -> Result<()> {
         let (Some(lists), Some(rotary)) = (decoder.lists, &decoder.rotary) else {
             let words = "this decoder looks at no images: only that of a Qwen3-VL or a LLaVA does";
             return Err(Error::Session(words.into()));
@@ -143,15 +160,17 @@ impl Session {
         if tokens.is_empty() {
             return Err(Error::EmptyPrompt);
         }
-        let (width, count) = (decoder.text.width, rows * columns);
+        cells.map_or(Ok(()), |cells| in_order(cells, rows * columns))?;
+        let (width, count) = (decoder.text.width, cells.map_or(rows * columns, <[usize]>::len));
         if tokens.len() != lists * count * width {
             let numbers = tokens.len();
-            let words = format!("{numbers} numbers are no {lists} lists of {rows} × {columns} tokens of {width}");
+            let some = cells.map_or(String::new(), |cells| format!("{} of ", cells.len()));
+            let words = format!("{numbers} numbers are no {lists} lists of {some}{rows} × {columns} tokens of {width}");
             return Err(Error::Session(format!("{words}: of another grid, or of another tower?")));
         }
         self.undrafted()?;
         self.fits(decoder, count)?;
-        let placed = |sections| self.looked.add(self.held, [rows, columns]).angles(rotary, sections);
+        let placed = |sections| self.looked.add(self.held, [rows, columns], count).angles(rotary, sections, cells);
         let angles = decoder.text.sections.map(placed).transpose()?;
         for first in (0..count).step_by(self.chunk) {
             let together = self.chunk.min(count - first);

@@ -4,7 +4,7 @@ use benchbook_simd::{Activation, Attend, Heads, Isa, Norm, attention, layer_norm
 
 use super::add;
 use super::block::by_rows;
-use crate::decoder::{Form, Held, Matrix};
+use crate::decoder::{Form, Held, Matrix, in_order};
 use crate::description::{Description, Tower, Vision};
 use crate::error::{Error, Result};
 use crate::packing::Weights;
@@ -53,6 +53,8 @@ struct Merger {
 /// Room for what it computes: nothing is allocated once it has held as much, beyond what the kernels' threads keep.
 #[derive(Debug, Clone, Default)]
 pub struct ImageRoom {
+    /// Patches of some groups alone.
+    some: Vec<f32>,
     stream: Vec<f32>,
     other: Vec<f32>,
     normed: Vec<f32>,
@@ -136,29 +138,62 @@ impl ImageEncoder {
         self.layers.iter().flat_map(of_layer).chain(mergers).chain([self.patches.held()]).sum()
     }
 
+    /// Multiply-adds of an image of which so many patches go through its blocks.
+    pub fn products(&self, patches: usize) -> usize {
+        let Vision { width, merged, .. } = self.vision;
+        let of_layer = |layer: &Layer| {
+            let matrices = [&layer.qkv, &layer.out, &layer.up, &layer.down];
+            matrices.map(|matrix| matrix.held().numbers).iter().sum::<usize>() + 2 * patches * width
+        };
+        let of_merger = |merger: &Merger| (merger.up.held() + merger.down.held()).numbers;
+        let of_patch = self.patches.held().numbers + self.layers.iter().map(of_layer).sum::<usize>();
+        let of_token: usize = self.deep.iter().chain([&self.merger]).map(of_merger).sum();
+        patches * of_patch + patches / (merged * merged) * of_token
+    }
+
     /// Tokens `[1 + deep, images, seq / merged², text width]` of images of one grid, whose patches `[images, seq, 3 · frames · patch²]` come
     /// with those together that become a token: those of the last block first, and then of each deep one.
     ///
     /// # Errors
     /// No patches, a grid of which patches are left over, or other numbers than patches of whole images have.
-    pub fn tokens<'a>(
+    pub fn tokens<'a>(&self, room: &'a mut ImageRoom, patches: &[f32], grid: [usize; 2]) -> Result<&'a [f32]> {
+        self.tokens_of(room, patches, grid, None)
+    }
+
+    /// The same of some groups of patches alone, those that become a token, by their places in the grid of tokens, row by row and
+    /// ascending: of the others nothing is seen, and those that are left stand where they stood. Which are worth it, [`most_varied`] says.
+    ///
+    /// # Errors
+    /// As there, and groups that the image does not have, or not in their order.
+    ///
+    /// [`most_varied`]: crate::most_varied
+    pub fn tokens_of<'a>(
         &self,
         room: &'a mut ImageRoom,
         patches: &[f32],
         [rows, columns]: [usize; 2],
+        groups: Option<&[usize]>,
     ) -> Result<&'a [f32]> {
         let Vision { width, heads, merged, hidden, .. } = self.vision;
-        let (seq, d, inner) = (rows * columns, width / heads, self.patches.inner());
-        if patches.is_empty() || seq == 0 {
+        let (all, d, inner, together) = (rows * columns, width / heads, self.patches.inner(), merged * merged);
+        if patches.is_empty() || all == 0 || groups.is_some_and(<[usize]>::is_empty) {
             return Err(Error::EmptyPrompt);
         }
-        if !rows.is_multiple_of(merged) || !columns.is_multiple_of(merged) || !patches.len().is_multiple_of(seq * inner)
+        if !rows.is_multiple_of(merged) || !columns.is_multiple_of(merged) || !patches.len().is_multiple_of(all * inner)
         {
             let words =
                 format!("{} numbers are no images of {rows} × {columns} patches of {inner} numbers", patches.len());
             return Err(Error::Session(format!("{words}, of which {merged} × {merged} become a token")));
         }
-        let batch = patches.len() / (seq * inner);
+        if let Some(groups) = groups {
+            in_order(groups, all / together)?;
+            room.some.clear();
+            for image in patches.chunks_exact(all * inner) {
+                let group = |group: &usize| &image[group * together * inner..][..together * inner];
+                groups.iter().map(group).for_each(|patches| room.some.extend_from_slice(patches));
+            }
+        }
+        let (batch, seq) = (patches.len() / (all * inner), groups.map_or(all, |groups| groups.len() * together));
         let numbers = batch * seq * width;
         for part in [&mut room.stream, &mut room.other, &mut room.normed, &mut room.mixed] {
             part.resize(numbers, 0.0);
@@ -166,10 +201,11 @@ impl ImageEncoder {
         room.heads.iter_mut().for_each(|part| part.resize(numbers, 0.0));
         room.qkv.resize(3 * numbers, 0.0);
         room.wide.resize(batch * seq * hidden.max(width), 0.0);
-        self.grid(room, [rows, columns]);
-        let each = batch * seq / (merged * merged) * self.out;
+        self.grid(room, [rows, columns], groups);
+        let each = batch * seq / together * self.out;
         room.tokens.resize((1 + self.deep.len()) * each, 0.0);
-        let ImageRoom { stream, other, normed, qkv, heads: apart, mixed, wide, places, angles, tokens } = room;
+        let ImageRoom { some, stream, other, normed, qkv, heads: apart, mixed, wide, places, angles, tokens } = room;
+        let patches = if groups.is_some() { some.as_slice() } else { patches };
         self.patches.apply(Activation::None, patches, stream)?;
         for image in stream.chunks_exact_mut(seq * width) {
             add(image, places);
@@ -221,13 +257,16 @@ impl ImageEncoder {
         merger.down.apply(Activation::None, wide, out)
     }
 
-    /// What is learned for the places of a grid, and the angles of these.
-    fn grid(&self, room: &mut ImageRoom, [rows, columns]: [usize; 2]) {
+    /// What is learned for the places of a grid, or of some groups of them, and the angles of these.
+    fn grid(&self, room: &mut ImageRoom, [rows, columns]: [usize; 2], groups: Option<&[usize]>) {
         let Vision { width, heads, merged, positions, .. } = self.vision;
         let (side, d) = (positions.isqrt(), width / heads);
         room.places.clear();
         room.angles.clear();
-        for [row, column] in cells([rows, columns], merged) {
+        for (at, [row, column]) in cells([rows, columns], merged).enumerate() {
+            if groups.is_some_and(|groups| groups.binary_search(&(at / (merged * merged))).is_err()) {
+                continue;
+            }
             let [down, right] = [between(row, rows, side), between(column, columns, side)];
             let corner = |[row, column]: [usize; 2]| &self.places[(row * side + column) * width..][..width];
             for at in 0..width {

@@ -10,7 +10,7 @@ mod plan;
 pub use audio::{AudioEncoder, AudioRoom};
 pub use clip::{ClipEncoder, ClipRoom};
 pub use image::{ImageEncoder, ImageRoom};
-pub use plan::{EncoderPlan, Parts, worth_it};
+pub use plan::{EncoderPlan, Parts, most_varied, worth_it};
 
 use benchbook_simd::{Embedding, Isa, Norm, embedding, layer_norm};
 

@@ -55,6 +55,31 @@ fn images_together_are_what_each_is_alone() {
 }
 
 #[test]
+fn some_patches_are_seen_as_if_no_others_were_there() {
+    let encoder = ImageEncoder::load(&Description::parse(&small_tower()).unwrap(), &Seeded { seed: 3 }).unwrap();
+    let patches: Vec<f32> = (0..24 * 24).map(|at| ((at * at * 31 + at * 7) % 101) as f32 / 50.0 - 1.0).collect();
+    let (mut room, grid) = (ImageRoom::default(), [4, 6]);
+    let whole = encoder.tokens(&mut room, &patches, grid).unwrap().to_vec();
+    let mut of = |patches: &[f32], groups: &[usize]| {
+        encoder.tokens_of(&mut room, patches, grid, Some(groups)).map(<[f32]>::to_vec)
+    };
+    assert_eq!(of(&patches, &[0, 1, 2, 3, 4, 5]).unwrap(), whole, "all of them are the image, to the bit");
+    let some = of(&patches, &[1, 5]).unwrap();
+    // Three lists of two tokens.
+    assert_eq!(some.len(), 3 * 2 * 11);
+    let mut other = patches.clone();
+    other[..4 * 24].fill(9.0);
+    assert_eq!(of(&other, &[1, 5]).unwrap(), some, "what is left out is not seen");
+    let elsewhere = of(&[&patches[4 * 24..8 * 24], &patches[..4 * 24], &patches[8 * 24..]].concat(), &[0, 5]).unwrap();
+    assert!(elsewhere.iter().zip(&some).any(|(one, other)| (one - other).abs() > 1e-3), "a patch has its place");
+    for groups in [&[5, 1][..], &[1, 1][..], &[6][..]] {
+        let said = of(&patches, groups).unwrap_err().to_string();
+        assert!(said.contains("no places of 6"), "{said}");
+    }
+    assert!(matches!(of(&patches, &[]), Err(Error::EmptyPrompt)));
+}
+
+#[test]
 fn what_is_no_image_or_no_tower_is_refused() {
     let tower = Description::parse(&small_tower()).unwrap();
     let encoder = ImageEncoder::load(&tower, &Seeded { seed: 3 }).unwrap();

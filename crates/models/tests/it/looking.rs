@@ -132,6 +132,34 @@ fn steps_go_on_behind_an_image_and_come_back_before_it() {
 }
 
 #[test]
+fn tokens_that_are_left_of_an_image_stand_where_they_stood() {
+    let (decoder, image) = (decoder(), image());
+    let at = |cells: Option<&[usize]>, tokens: &[f32]| {
+        let mut session = Session::new(&decoder, 30, 4).unwrap();
+        session.take(&decoder, &[5, 17, 50]).unwrap();
+        session.look_at(&decoder, tokens, [2, 3], cells).unwrap();
+        assert_eq!(session.held(), 3 + cells.map_or(6, <[usize]>::len));
+        session.prefill(&decoder, &[31, 2, 9, 9]).unwrap().to_vec()
+    };
+    assert_eq!(at(Some(&[0, 1, 2, 3, 4, 5]), &image), at(None, &image));
+    let row = |first: usize| -> Vec<f32> {
+        image.chunks_exact(6 * WIDTH).flat_map(|list| list[first * WIDTH..][..3 * WIDTH].to_vec()).collect()
+    };
+    // The upper row alone is an image of one row, whose larger side is as long.
+    let (upper, lower) = (row(0), row(3));
+    same(&at(Some(&[0, 1, 2]), &upper), &seen(&decoder, &upper, [1, 3], 4));
+    let [down, up] = [&[3, 4, 5][..], &[0, 1, 2][..]].map(|cells| at(Some(cells), &lower));
+    assert!(down.iter().zip(&up).any(|(one, other)| (one - other).abs() > 1e-4), "each has its row");
+    let mut session = Session::new(&decoder, 30, 4).unwrap();
+    for (cells, why) in
+        [(&[0, 2][..], "2 of 2 × 3 tokens"), (&[2, 1, 0][..], "no places of 6"), (&[0, 1, 6][..], "no places of 6")]
+    {
+        let said = session.look_at(&decoder, &upper, [2, 3], Some(cells)).unwrap_err().to_string();
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
 fn two_images_stand_one_behind_the_other() {
     let (decoder, image) = (decoder(), image());
     let both = |grids: [[usize; 2]; 2], chunk: usize| {
