@@ -76,6 +76,7 @@ pub fn register(registry: &mut Registry) {
         .workload(ImageEncoder)
         .workload(decoding::Multimodal)
         .workload(decoding::MultimodalImage)
+        .workload(decoding::ForcedImage)
         .workload(training::AdamW)
         .workload(training::NormChain)
         .workload(training::NormChainGradients)

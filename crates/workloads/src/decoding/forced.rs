@@ -1,11 +1,9 @@
 //! A text that a decoder takes a token at a time, whatever it would have made itself: logits behind each of them.
 
-use benchbook_core::{
-    Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work, sample_rows,
-};
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
 
-use super::choice::Advance;
 use super::exact::Model;
+use super::given::{check_name, given};
 use super::otherwise::Otherwise;
 use super::stack::{Beside, Experts, Latent, ROTARY_BASE, Sizes};
 use crate::blocks::Architecture;
@@ -25,9 +23,6 @@ const LATENT: &str = "glm-4";
 
 /// Architectures of a case.
 const NAMES: [&str; 4] = ["llama", "qwen3", LATENT, OTHER];
-
-/// Rows of logits that are checked.
-const MOST_ROWS: usize = 8;
 
 benchbook_core::parameters! {
     /// Parameters of [`ForcedDecoding`].
@@ -131,16 +126,8 @@ impl ForcedDecoding {
         otherwise: Otherwise<'_>,
         seed: u64,
     ) -> Reference {
-        let rows = sample_rows(params.tokens, MOST_ROWS, seed);
-        let (mut model, mut values) = (Model::new(sizes, inputs).going(otherwise), Vec::new());
-        let text: &[i32] = inputs.get("prompt").of();
-        for (position, id) in text.iter().enumerate() {
-            let hidden = model.advance(*id as usize);
-            if (position + 1).checked_sub(params.prompt).is_some_and(|row| rows.contains(&row)) {
-                values.extend(model.logits(&hidden));
-            }
-        }
-        Reference::of(vec![params.tokens, params.vocabulary], rows, values)
+        let model = Model::new(sizes, inputs).going(otherwise);
+        given(model, (inputs.get("prompt").of(), params.prompt), [params.tokens, params.vocabulary], seed)
     }
 }
 
@@ -235,11 +222,7 @@ impl Problem for ForcedDecoding {
     }
 
     fn check(params: &ForcedDecodingParams) -> Result<(), (&'static str, String)> {
-        let word = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-        if params.model.is_empty() || params.model.len() > 64 || !params.model.chars().all(word) {
-            let reason = "a model is called by letters, digits, dots, dashes and underscores, 64 of them at most";
-            return Err(("model", reason.to_owned()));
-        }
+        check_name(&params.model)?;
         if params.experts > 0 && params.architecture != "qwen3" && params.architecture != LATENT {
             return Err((
                 "experts",

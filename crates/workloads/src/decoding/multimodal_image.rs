@@ -2,9 +2,8 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
 
-use super::axes::Axes;
-use super::choice::{Advance, decoded, followed};
-use super::exact::Model;
+use super::choice::{decoded, followed};
+use super::looking::Looking;
 use super::stack::{ROTARY_BASE, Sizes};
 use super::towers::Tower;
 use crate::blocks::Architecture;
@@ -101,25 +100,19 @@ impl MultimodalImageParams {
 
     /// What of it looks.
     pub fn looking(&self) -> Tower {
+        if !self.is_llava() {
+            return Tower::Qwen3Vl(self.qwen3_vl());
+        }
+        let Self { image_layers, image_heads, image_width, image_hidden, patch, side, .. } = *self;
+        let (layers, heads, width, hidden, out) = (image_layers, image_heads, image_width, image_hidden, self.width);
+        Tower::Clip(Clip { layers, heads, width, hidden, patch, side, out })
+    }
+
+    /// A tower of Qwen3-VL of these sizes.
+    pub(super) fn qwen3_vl(&self) -> ImageEncoderParams {
         let Self { image_layers, image_heads, image_width, image_hidden, patch, side, deep, rows, columns, .. } = *self;
         let (layers, heads, width, hidden, out) = (image_layers, image_heads, image_width, image_hidden, self.width);
-        if self.is_llava() {
-            return Tower::Clip(Clip { layers, heads, width, hidden, patch, side, out });
-        }
-        let batch = 1;
-        Tower::Qwen3Vl(ImageEncoderParams {
-            layers,
-            heads,
-            width,
-            hidden,
-            patch,
-            side,
-            out,
-            deep,
-            batch,
-            rows,
-            columns,
-        })
+        ImageEncoderParams { layers, heads, width, hidden, patch, side, out, deep, batch: 1, rows, columns }
     }
 
     /// Rows and columns of the image's tokens.
@@ -161,7 +154,8 @@ impl MultimodalImage {
 
     fn decoded(params: &MultimodalImageParams, inputs: &Inputs, taken: Option<&[f64]>) -> Reference {
         let prompt = inputs.get("prompt").of::<i32>();
-        decoded(Looking::new(params, inputs), &prompt[params.before..], params.tokens, taken)
+        let lists = params.looking().looked(&Self::of_image(inputs));
+        decoded(Looking::new(params, inputs, &lists, None), &prompt[params.before..], params.tokens, taken)
     }
 }
 
@@ -336,51 +330,6 @@ fn own_name(name: &'static str) -> &'static str {
         "hidden" => "image_hidden",
         "out" => "width",
         other => other,
-    }
-}
-
-/// The whole model in `f64`, a position at a time.
-struct Looking<'a> {
-    model: Model<'a>,
-    sections: Option<[usize; 3]>,
-    /// By what the next token of text is turned.
-    next: usize,
-}
-
-impl<'a> Looking<'a> {
-    /// One that has taken what comes before the image, and the image.
-    fn new(params: &MultimodalImageParams, inputs: &'a Inputs) -> Self {
-        let mut looking = Self { model: Model::new(params.sizes(), inputs), sections: params.sections(), next: 0 };
-        for id in &inputs.get("prompt").of::<i32>()[..params.before] {
-            looking.advance(*id as usize);
-        }
-        let lists = params.looking().looked(&MultimodalImage::of_image(inputs));
-        let [rows, columns] = params.grid();
-        for token in 0..rows * columns {
-            let parts: Vec<&[f64]> = lists.iter().map(|list| &list[token * params.width..][..params.width]).collect();
-            let place = [0, token / columns, token % columns].map(|at| looking.next + at);
-            let axes = looking.axes(place);
-            looking.model.pass(parts[0].to_vec(), axes, &parts[1..]);
-        }
-        looking.next += rows.max(columns);
-        looking
-    }
-
-    /// Where the next position stands, if it is not behind all that came before it.
-    fn axes(&self, place: [usize; 3]) -> Option<Axes> {
-        self.sections.map(|sections| Axes::at(place, sections))
-    }
-}
-
-impl Advance for Looking<'_> {
-    fn advance(&mut self, token: usize) -> Vec<f64> {
-        let axes = self.axes([self.next; 3]);
-        self.next += 1;
-        self.model.pass(self.model.embedded(token), axes, &[])
-    }
-
-    fn logits(&self, hidden: &[f64]) -> Vec<f64> {
-        self.model.logits(hidden)
     }
 }
 

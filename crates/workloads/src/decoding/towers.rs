@@ -54,7 +54,7 @@ impl Tower {
     /// Lists of tokens `[tokens, out]` of the image in `f64`: the first one comes in as embeddings do.
     pub(super) fn looked(&self, inputs: &Inputs) -> Vec<Vec<f64>> {
         match self {
-            Self::Qwen3Vl(params) => looked(params, inputs, 0),
+            Self::Qwen3Vl(params) => looked(params, inputs, 0, None),
             Self::Clip(clip) => vec![clip.looked(inputs)],
         }
     }

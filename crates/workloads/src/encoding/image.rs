@@ -202,7 +202,7 @@ impl Problem for ImageEncoder {
         let [_, tokens] = params.lengths();
         let most = (BUDGET as f64 / params.products()) as usize;
         let chosen = sample_rows(batch, most.max(1), seed);
-        let looked: Vec<Vec<Vec<f64>>> = chosen.iter().map(|image| looked(params, inputs, *image)).collect();
+        let looked: Vec<Vec<Vec<f64>>> = chosen.iter().map(|image| looked(params, inputs, *image, None)).collect();
         let (mut rows, mut values) = (Vec::new(), Vec::new());
         for part in 0..=deep {
             for (image, looked) in chosen.iter().zip(&looked) {
@@ -230,9 +230,16 @@ impl Problem for ImageEncoder {
     }
 }
 
-/// Lists of tokens `[tokens, out]` of one of the images, in `f64`: of the last block, and then of each deep layer.
-pub(crate) fn looked(params: &ImageEncoderParams, inputs: &Inputs, image: usize) -> Vec<Vec<f64>> {
-    Tower { params, inputs }.tokens(image)
+/// Lists of tokens `[tokens, out]` of one of the images, in `f64`: of the last block, and then of each deep layer. Where some groups of
+/// four patches are named, ascending, nothing is seen of the others.
+pub(crate) fn looked(
+    params: &ImageEncoderParams,
+    inputs: &Inputs,
+    image: usize,
+    groups: Option<&[usize]>,
+) -> Vec<Vec<f64>> {
+    let all: Vec<usize> = (0..params.lengths()[1]).collect();
+    Tower { params, inputs }.tokens(image, groups.unwrap_or(&all))
 }
 
 /// The tower, in `f64`.
@@ -289,23 +296,24 @@ impl Tower<'_> {
         turned
     }
 
-    /// Tokens `[tokens, out]` of an image: of the last block, and then of each deep one.
-    fn tokens(&self, image: usize) -> Vec<Vec<f64>> {
-        let ImageEncoderParams { layers, heads, width, hidden, rows, columns, .. } = *self.params;
+    /// Tokens `[tokens, out]` of these groups of an image's patches: of the last block, and then of each deep one.
+    fn tokens(&self, image: usize, groups: &[usize]) -> Vec<Vec<f64>> {
+        let ImageEncoderParams { layers, heads, width, hidden, columns, .. } = *self.params;
         let ([seq, _], d, inner) = (self.params.lengths(), width / heads, self.params.inner());
         // The four patches of a token, then those of the next one of the row.
         let of_token = |at: usize| {
             [0, 1, 2, 3].map(|part| [2 * (at / (columns / 2)) + part / 2, 2 * (at % (columns / 2)) + part % 2])
         };
-        let places: Vec<[usize; 2]> = (0..rows * columns / 4).flat_map(of_token).collect();
+        let places: Vec<[usize; 2]> = groups.iter().copied().flat_map(of_token).collect();
         let patches = self.own("patches", image, seq * inner);
+        let patches = groups.iter().flat_map(|group| patches[4 * inner * group..][..4 * inner].chunks_exact(inner));
         let embedded = |(patch, place): (&[f32], &[usize; 2])| {
             let patch: Vec<f64> = patch.iter().map(|x| f64::from(*x)).collect();
             let sums = self.linear(["w_patch", "b_patch"], 0, &patch, width);
             sums.into_iter().zip(self.learned(*place)).map(|(sum, learned)| sum + learned).collect::<Vec<f64>>()
         };
         let mut stream: Vec<Vec<f64>> =
-            patches.chunks_exact(inner).zip(&places).collect::<Vec<_>>().into_par_iter().map(embedded).collect();
+            patches.zip(&places).collect::<Vec<_>>().into_par_iter().map(embedded).collect();
         let deep = self.params.deep_layers();
         let mut tokens = vec![Vec::new(); 1 + deep.len()];
         for layer in 0..layers {

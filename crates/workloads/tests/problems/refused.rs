@@ -6,7 +6,7 @@ use benchbook_workloads::attention::{
     RingAttention, SparseAttention, WindowAttention,
 };
 use benchbook_workloads::blocks::{Conv1d, Conv2d, PatchEmbedding, TransformerBlock};
-use benchbook_workloads::decoding::{Generate, MultimodalImage};
+use benchbook_workloads::decoding::{ForcedImage, Generate, MultimodalImage};
 use benchbook_workloads::encoding::{AudioEncoder, TextEncoder};
 use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts};
 use benchbook_workloads::matmul::Matmul;
@@ -106,6 +106,10 @@ fn texts_about_images() {
     refused(&MultimodalImage, int("columns", 7), &["columns", "7 is odd"]);
     refused(&MultimodalImage, int("head_dim", 7), &["7 is odd: numbers are rotated in pairs"]);
     refused(&MultimodalImage, int("kv_heads", 3), &["does not divide"]);
+    refused(&ForcedImage, int("before", 16), &["16 tokens before the image leave none of 16"]);
+    refused(&ForcedImage, int("image_layers", 3), &["image_layers", "3 layers are no part of 2"]);
+    refused(&ForcedImage, int("columns", 7), &["columns", "7 is odd"]);
+    refused(&ForcedImage, text("model", "a b"), &["letters, digits"]);
 }
 
 #[test]
