@@ -7,9 +7,9 @@ use benchbook_core::{Problem, Registry, Row};
 #[cfg(feature = "candle")]
 use crate::candle;
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, images, low_rank, matmul,
-    mixers, models, multimodal, multimodal_image, packed, patterns, pruned, quality, roofs, self_speculative, singular,
-    sparse, tables, techniques, training, transformer,
+    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, forced_image, images,
+    low_rank, matmul, mixers, models, multimodal, multimodal_image, packed, patterns, pruned, quality, roofs,
+    self_speculative, singular, sparse, tables, techniques, training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -106,6 +106,10 @@ pub fn register(registry: &mut Registry) {
     registry.implementation(encoders::TEXT).implementation(encoders::AUDIO).implementation(multimodal::HEARING);
     registry.implementation(images::IMAGE);
     add(registry, multimodal_image::ROWS);
+    registry.implementation(forced_image::PLAIN);
+    for technique in forced_image::all() {
+        registry.implementation(technique);
+    }
     add(registry, quality::ROWS);
     add(registry, quality::embedding::ROWS);
     for technique in quality::of_text() {

@@ -14,6 +14,7 @@ pub mod dynamic;
 pub mod encoders;
 mod engine;
 pub mod experts;
+pub mod forced_image;
 pub mod fused;
 pub mod images;
 pub mod int4;

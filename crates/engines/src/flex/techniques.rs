@@ -15,6 +15,8 @@ use benchbook_quality::logits as quality;
 use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Parted, Rounded, Sizes};
 
 use super::models::{Given, MOST_CHUNK, Running, described, failed, looping};
+use super::multimodal::Sense as _;
+use super::multimodal_image::Looking;
 use super::row::fused_row;
 use super::searched;
 use super::technical::{Changed, Technical};
@@ -30,7 +32,7 @@ pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
         let (sizes, room) = (params.sizes(), room(params));
         let running = Running::new(name, setting, Form::Plain, &sizes, inputs, room)?;
         let told = told(running.decoder().0, None);
-        Ok(looping(name, setting, &ForcedDecoding::steps(params), Forced::new(running, params, told, None)))
+        Ok(looping(name, setting, &ForcedDecoding::steps(params), Forced::new(running, sizes_of(params), told, None)))
     },
 )
 .catalogue(&["DE5"])
@@ -82,6 +84,11 @@ fn room_with(technique: &Technique, params: &ForcedDecodingParams) -> [usize; 2]
         Change::Chunks(tokens) => [positions, chunk.min(tokens)],
         _ => [positions, chunk],
     }
+}
+
+/// Tokens that come together, those that are followed by logits, and all that there are.
+fn sizes_of(params: &ForcedDecodingParams) -> [usize; 3] {
+    [params.prompt, params.tokens, params.vocabulary]
 }
 
 /// Positions that there is room for, and those that are computed at a time.
@@ -136,7 +143,7 @@ impl Technical for ForcedDecoding {
         let (decoder, told, exact) = made.map_err(|error| failed(name, &setting.device, &error))?;
         let running = Running::of(name, setting, decoder, inputs, room_with(technique, params));
         let steps = Self::steps(params);
-        Ok(looping(name, setting, &steps, Forced::new(running, params, told, Some(exact))))
+        Ok(looping(name, setting, &steps, Forced::new(running, sizes_of(params), told, Some(exact))))
     }
 
     fn searched(technique: &'static Technique, params: &ForcedDecodingParams, inputs: &Inputs) -> Result<bool> {
@@ -250,8 +257,10 @@ fn read(
 }
 
 /// A text that is given, a token a step.
-struct Forced {
+pub(super) struct Forced {
     running: Running,
+    /// Who looks, where the text is about an image.
+    looking: Option<Looking>,
     prompt: usize,
     tokens: usize,
     /// Rows so far, `[tokens, vocabulary]`.
@@ -266,11 +275,22 @@ struct Forced {
 }
 
 impl Forced {
-    fn new(running: Running, params: &ForcedDecodingParams, told: Vec<Metric>, exact: Option<Vec<f32>>) -> Self {
-        let ForcedDecodingParams { prompt, tokens, vocabulary, .. } = *params;
+    /// One of `prompt` tokens that come together and of `tokens` rows of logits, with what is known before it runs and the logits of the
+    /// model as it is, beside which it stands.
+    pub(super) fn new(
+        running: Running,
+        [prompt, tokens, vocabulary]: [usize; 3],
+        told: Vec<Metric>,
+        exact: Option<Vec<f32>>,
+    ) -> Self {
         let logits = Vec::with_capacity(tokens * vocabulary);
         let (exact, figures) = (RefCell::new(exact), RefCell::default());
-        Self { running, prompt, tokens, logits, made: 0, told, exact, figures }
+        Self { running, looking: None, prompt, tokens, logits, made: 0, told, exact, figures }
+    }
+
+    /// The same about an image.
+    pub(super) fn about(self, looking: Looking) -> Self {
+        Self { looking: Some(looking), ..self }
     }
 
     /// Operations of a loop, by the matrices that are kept and the layers that positions went through.
@@ -317,13 +337,12 @@ impl Loop for Forced {
     }
 
     fn step(&mut self, _values: &mut [f64]) -> Result<Step> {
-        let Self { running, prompt, logits, .. } = self;
+        let Self { running, looking, prompt, made, logits, .. } = self;
         running.with(|decoder, session, text| {
-            let held = session.held();
-            let row = if held < *prompt {
-                session.prefill(decoder, &text[..*prompt])?
-            } else {
-                session.step(decoder, &text[held..=held])?
+            let row = match (*made, looking) {
+                (0, Some(looking)) => looking.begin(decoder, session, &text[..*prompt])?,
+                (0, None) => session.prefill(decoder, &text[..*prompt])?,
+                (made, _) => session.step(decoder, &text[*prompt + made - 1..][..1])?,
             };
             logits.extend_from_slice(row);
             Ok(())
@@ -339,7 +358,11 @@ impl Loop for Forced {
         Ok(vec![Array::new(vec![self.tokens, self.logits.len() / self.tokens.max(1)], &self.logits)])
     }
 
-    fn write(&mut self, input: &str, _first: usize, values: &[f32]) -> Result<bool> {
+    fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
+        if let Some(looking) = self.looking.as_mut().filter(|_| input == Looking::INPUT) {
+            looking.given().write(first, values);
+            return Ok(true);
+        }
         Ok(self.running.write(input, values))
     }
 
@@ -350,12 +373,17 @@ impl Loop for Forced {
     fn metrics(&self) -> Vec<Metric> {
         let mut metrics = self.told.clone();
         let (decoder, Some(session)) = self.running.decoder() else { return metrics };
-        metrics.push(own_bytes((decoder.read_by_token() + decoder.held_by_head()).bytes));
+        let (depths, new) = (session.depths(), self.made.saturating_sub(1));
+        let of_image = depths.len().saturating_sub(self.prompt + new);
+        let tower = self.looking.as_ref();
+        let read = (decoder.read_by_token() + decoder.held_by_head()).bytes;
+        metrics.push(own_bytes(read + tower.map_or(0, Looking::bytes)));
         metrics.push(Metric::modelled("cache_bytes", session.cache_bytes() as f64, "bytes"));
-        metrics.push(own_flops(Self::flops(decoder, session, self.tokens)));
-        let (depths, new) = (session.depths(), session.depths().len().saturating_sub(self.prompt));
+        let looked = tower.and_then(|tower| tower.flops(of_image)).unwrap_or_default();
+        metrics.push(own_flops(Self::flops(decoder, session, self.tokens) + looked));
+        metrics.extend(tower.map(|tower| Metric::measured("positions_kept", tower.share(of_image), "share")));
         if new > 0 {
-            let mean = depths[self.prompt..].iter().sum::<usize>() as f64 / new as f64;
+            let mean = depths[depths.len().saturating_sub(new)..].iter().sum::<usize>() as f64 / new as f64;
             metrics.push(Metric::measured("token_depth", mean, "count"));
         }
         metrics.extend(session.share_read().map(|share| Metric::measured("values_read", share, "share")));

@@ -51,6 +51,7 @@ impl Technique {
                 "experts are parted by the gates of a feed-forward network, and it has none".to_owned()
             }
             Change::Precision(_) => "the search is by the logits of a decoder".to_owned(),
+            Change::Patches(_) => "it sees no image, of which some patches were left out".to_owned(),
             _ => return None,
         };
         Some(why)
@@ -92,7 +93,8 @@ impl Technique {
             | Change::Chunks(_)
             | Change::Scan
             | Change::Experts(_)
-            | Change::Precision(_) => return Err(refused("it is one of decoders".to_owned())),
+            | Change::Precision(_)
+            | Change::Patches(_) => return Err(refused("it is one of decoders, or of vision towers".to_owned())),
         }
         let each = if matches!(plan.kept, Some(Parts::Heads(_))) { of.width / of.heads } else { 1 };
         let of_layer = |layer: usize| {

@@ -87,6 +87,8 @@ pub enum Change {
     Merge(usize),
     /// Frames of sound are left out whose loudest bin is not above so many percent of the range of their spectrogram.
     Quiet(usize),
+    /// So many percent of an image's patches are left out, in groups that become a token: those whose pixels vary least.
+    Patches(usize),
 }
 
 /// How the first layers of a model guess.
@@ -186,6 +188,7 @@ impl Technique {
                 "a token sees those before it alone, and is one of its own behind every layer".to_owned()
             }
             Change::Quiet(_) => "it hears nothing, of which some were quiet".to_owned(),
+            Change::Patches(_) => "it is one of vision towers, and a decoder sees no patches".to_owned(),
             _ => return None,
         };
         Some(why)
@@ -193,7 +196,12 @@ impl Technique {
 
     /// Whether there are decoders that take it.
     pub fn is_of_decoders(&self) -> bool {
-        !matches!(self.change, Change::Merge(_) | Change::Quiet(_))
+        !matches!(self.change, Change::Merge(_) | Change::Quiet(_) | Change::Patches(_))
+    }
+
+    /// Whether it is one of vision towers: the text that reads of the image stays as it is.
+    pub fn is_of_towers(&self) -> bool {
+        matches!(self.change, Change::Patches(_))
     }
 
     /// Whether there are encoders that take it: of sounds, or of texts.
@@ -203,7 +211,7 @@ impl Technique {
             Change::Block | Change::Merge(_) => true,
             Change::Quiet(_) => of_sounds,
             Change::Keeps(_) | Change::Exit(_) | Change::Guesses(_) | Change::Attention(_) | Change::Chunks(_) => false,
-            Change::Scan | Change::Experts(_) | Change::Precision(_) => false,
+            Change::Scan | Change::Experts(_) | Change::Precision(_) | Change::Patches(_) => false,
         }
     }
 
@@ -259,8 +267,8 @@ impl Technique {
                 narrowed = Some(narrow);
             }
             Change::Attention(least) => plan.least = Some(least),
-            // The last two are refused above: they are of encoders.
-            Change::Chunks(_) | Change::Guesses(_) | Change::Merge(_) | Change::Quiet(_) => {}
+            // The last three are refused above: they are of encoders.
+            Change::Chunks(_) | Change::Guesses(_) | Change::Merge(_) | Change::Quiet(_) | Change::Patches(_) => {}
             Change::Scan => plan.scan = Some(model.text.layers / 2),
             Change::Experts([experts, chosen]) => {
                 plan.split = Some(Split { layer: model.text.layers / 2, experts, chosen });

@@ -191,6 +191,15 @@ pub const ALL: &[Technique] = &[
         change: Change::Merge(10),
         promise: NOTHING,
     },
+    Technique {
+        name: "patches-half",
+        about: "half of an image's patches are left out before its tower, in the groups that become a token, those whose pixels vary least; \
+                the others stand where they stood (which are worth it is seen from the input, by plain variance in the place of what A-ViT, \
+                arXiv 2112.07658, learns)",
+        catalogue: &["AD2"],
+        change: Change::Patches(50),
+        promise: NOTHING,
+    },
 ];
 
 /// Nothing is promised: what is saved depends on the model.

@@ -391,6 +391,7 @@ fn who_does_not_take_a_technique_says_why() {
         ("experts-2of8", &narrow, "7 channels are fewer than 8 experts"),
         ("merge-10", &three, "those before it alone"),
         ("quiet-out", &three, "hears nothing"),
+        ("patches-half", &three, "vision towers"),
     ] {
         let refused = named(name).unwrap().applied(model, &SEEDED, 8).map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains(name) && refused.contains(why), "{refused}");
