@@ -9,26 +9,27 @@ use benchbook_workloads::decoding::{ForcedDecoding, Generate, SMOLLM2, Sizes};
 
 use crate::error::Result;
 use crate::forced::Share;
+use crate::looking;
 use crate::parts::{TOGETHER, together};
 
 /// The workload in which techniques stand beside models as they are.
 pub const WORKLOAD: &str = ForcedDecoding::NAME;
 
 /// Tokens of a vocabulary at most: seeded, others would only make the head larger, which no technique of layers changes.
-const VOCABULARY: usize = 4096;
+pub(crate) const VOCABULARY: usize = 4096;
 
 /// Experts of a layer at most, of which a token goes through as many as in the model: others would only take room.
 const EXPERTS: usize = 32;
 const QUICK_EXPERTS: usize = 16;
 
 /// Tokens that come together, and those that are followed by logits; windows have to hide some.
-const TEXT: [usize; 2] = [128, 32];
-const QUICK_TEXT: [usize; 2] = [64, 8];
+pub(crate) const TEXT: [usize; 2] = [128, 32];
+pub(crate) const QUICK_TEXT: [usize; 2] = [64, 8];
 
 /// Layers of a quick look at most, and the bytes of a model whose layers are one: each process draws, makes and checks all of its
 /// numbers, which takes longer than what is timed.
-const QUICK_LAYERS: usize = 2;
-const QUICK_BYTES: u64 = 512 << 20;
+pub(crate) const QUICK_LAYERS: usize = 2;
+pub(crate) const QUICK_BYTES: u64 = 512 << 20;
 
 /// The workload in which a model makes a text of its own, where guesses are kept or refused.
 pub const GENERATED: &str = Generate::NAME;
@@ -79,7 +80,7 @@ const FORETOLD: &str = "text-quality";
 const MOST_LAYERS: usize = 128;
 
 /// Bytes of a parameter.
-const BYTES: u64 = 4;
+pub(crate) const BYTES: u64 = 4;
 
 /// A model as a case.
 pub struct ModelCase {
@@ -108,12 +109,12 @@ pub struct ModelCase {
 impl ModelCase {
     /// The cases of a model, by its name or by a file that describes it: as much of it with seeded weights as has `room_bytes` in
     /// each of several processes, and all of it with real ones, unless only some layers are asked for. Of an encoder, only what real
-    /// weights say is of use.
+    /// weights say is of use; a model that looks is a case more, with its vision tower.
     ///
     /// # Errors
     /// As of [`Self::of`]; weights of somebody's own that do not fit their description.
     pub fn all_of(name: &str, room_bytes: u64, quick: bool, most_layers: Option<u32>) -> Result<Vec<Self>> {
-        let seeded = Self::of(name, room_bytes, quick, most_layers)?;
+        let mut seeded = Self::of(name, room_bytes, quick, most_layers)?;
         let (called, model) = benchbook_models::asked_for(name)?;
         let whole_bytes = model.parameters.saturating_mul(BYTES);
         let asked = || REAL.iter().filter(|real| most_layers.is_none() && real.model == called);
@@ -131,8 +132,15 @@ impl ModelCase {
             real.extend(asked().find_map(Real::generated));
         }
         real.iter_mut().for_each(|case| case.together = together(whole_bytes, room_bytes));
+        let mut seen = None;
+        if looking::looks(&model) {
+            seen = looking::case(&called, &model, room_bytes, quick, most_layers)?;
+            if seen.is_none() {
+                seeded.note += "; a layer of its vision tower beside it does not fit";
+            }
+        }
         let seeded = Some(seeded).filter(|case| case.is_here || real.is_empty());
-        Ok(seeded.into_iter().chain(real).collect())
+        Ok(seeded.into_iter().chain(seen).chain(real).collect())
     }
 
     /// As much of a model as has `room_bytes` in each of several processes, with seeded weights.
@@ -227,7 +235,7 @@ fn of_own(word: &str, quick: bool) -> Result<ModelCase> {
 }
 
 /// A value each.
-fn axes(params: BTreeMap<String, Value>) -> BTreeMap<String, Axis> {
+pub(crate) fn axes(params: BTreeMap<String, Value>) -> BTreeMap<String, Axis> {
     params.into_iter().map(|(name, value)| (name, Axis(vec![value]))).collect()
 }
 
@@ -421,6 +429,8 @@ mod tests {
         let sounds = |quick: bool| REAL[3].case(quick).params["sounds"].0[0].clone();
         assert_eq!([sounds(true), sounds(false)], [Value::Int(3), Value::Int(10)]);
         assert_eq!(told("bert-base", None), [(WORKLOAD, false)]);
+        assert_eq!(told("qwen3-vl-2b", None), [(WORKLOAD, false), ("forced-decoding-image", false)]);
+        assert_eq!(told("llava-7b", Some(1)), [(WORKLOAD, false)], "no technique reaches the tower of CLIP");
         for real in &REAL {
             let case = real.case(true);
             assert_eq!(case.is_here, !case.note.contains(&format!("cargo xtask data {}", real.model)), "{}", case.note);

@@ -5,6 +5,7 @@ use benchbook_models::{Description, all, named};
 
 use crate::cases::is_decoded;
 use crate::error::Result;
+use crate::looking;
 
 /// A model, and what becomes of each technique in it.
 #[derive(Debug, Clone)]
@@ -25,18 +26,21 @@ pub struct Crossed {
 /// A description that cannot be read.
 pub fn crossed() -> Result<Vec<Crossed>> {
     let of = |model: &'static str| -> Result<Crossed> {
+        let whole = named(model)?;
+        let looks = looking::looks(&whole);
         // Of a model that looks, the text part is decoded.
-        let described = Description { vision: None, ..named(model)? };
+        let described = Description { vision: None, ..whole };
         let unknown = || {
             (!is_decoded(&described)).then(|| "right answers are known of LLaMA, Qwen3 and GLM alone here".to_owned())
         };
         // Those of encoders have cells where real weights say something.
-        let techniques = technique::ALL.iter().filter(|one| one.is_of_decoders());
+        let techniques = technique::ALL.iter().filter(|one| one.is_of_decoders() || looks && one.is_of_towers());
+        let why = |one: &Technique| if one.is_of_towers() { None } else { one.refuses(&described) };
         Ok(Crossed {
             model,
             catalogue: described.catalogue.clone(),
             not_here: technique::not_here(&described).or_else(unknown),
-            techniques: techniques.map(|one| (one, one.refuses(&described))).collect(),
+            techniques: techniques.map(|one| (one, why(one))).collect(),
         })
     };
     all().map(of).collect()
@@ -51,7 +55,9 @@ mod tests {
         for Crossed { model, not_here, techniques, .. } in crossed().unwrap() {
             let case = crate::ModelCase::of(model, u64::MAX, true, None).unwrap();
             assert_eq!(case.is_here, not_here.is_none(), "{model}: {not_here:?}");
-            assert_eq!(techniques.len(), technique::ALL.iter().filter(|one| one.is_of_decoders()).count());
+            let of_towers = usize::from(model == "qwen3-vl-2b");
+            let of_decoders = technique::ALL.iter().filter(|one| one.is_of_decoders()).count();
+            assert_eq!(techniques.len(), of_decoders + of_towers, "{model}");
         }
         let of = |model: &str| crossed().unwrap().into_iter().find(|one| one.model == model).unwrap();
         let small = of("smollm2-135m");

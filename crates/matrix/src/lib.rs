@@ -8,6 +8,7 @@ mod cases;
 mod crossed;
 mod error;
 mod forced;
+mod looking;
 mod parts;
 mod plan;
 mod posed;

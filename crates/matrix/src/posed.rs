@@ -1,16 +1,20 @@
 //! Which workload takes a model with the sizes that were published.
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
 
 use benchbook_core::{Params, Problem as _, Registry, Value};
 use benchbook_models::{Architecture, Description, Tier, Tower, all, named};
-use benchbook_workloads::decoding::{ForcedDecoding, GreedyDecoding, Multimodal, MultimodalImage, Tower as Looking};
+use benchbook_workloads::decoding::{
+    ForcedDecoding, ForcedImage, GreedyDecoding, Multimodal, MultimodalImage, Tower as Looking,
+};
 use benchbook_workloads::encoding::TextEncoder;
 use benchbook_workloads::training::Gpt2Training;
 
 use crate::cases::is_decoded;
 use crate::error::Result;
 use crate::forced::Share;
+use crate::looking;
 
 /// A workload that takes a model whole: all layers, heads, experts and tokens.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,9 +38,6 @@ impl Display for Posed {
 
 /// Tokens that are given, and those that are made or judged: enough for a case, and within every context.
 const TEXTS: [usize; 2] = [16, 16];
-
-/// The side of an image in patches, where it may have any.
-const SIDE: usize = 16;
 
 /// Every model in every workload that takes it whole.
 ///
@@ -109,33 +110,19 @@ fn sizes(model: &str, described: &Description) -> Vec<(&'static str, Params)> {
         found.push((Multimodal::NAME, with(&[heard.as_slice(), spoken.as_slice()].concat())));
     }
     if let Some(vision) = &described.vision {
-        // A LLaVA takes the features before the last block, of an image that is as large as all places but that of the class token.
-        let (tower, layers, [side, rows]) = match vision.tower {
-            Tower::Qwen3Vl => (Looking::QWEN3_VL, vision.layers, [vision.positions.isqrt(), SIDE]),
-            Tower::Clip => (Looking::CLIP, vision.layers - 1, [(vision.positions - 1).isqrt(); 2]),
+        let texts =
+            [("prompt", prompt), ("tokens", tokens)].map(|(name, size)| (name.to_owned(), Value::Int(size as i64)));
+        let params: BTreeMap<String, Value> =
+            looking::sizes(text, vision, looking::SIDE).into_iter().chain(texts).collect();
+        if looking::looks(described) {
+            let whole = params.clone().into_iter().chain(looking::of_whole(model, described));
+            found.push((ForcedImage::NAME, Params(whole.collect())));
+        }
+        let tower = match vision.tower {
+            Tower::Qwen3Vl => Looking::QWEN3_VL,
+            Tower::Clip => Looking::CLIP,
         };
-        let seen = [
-            ("image_layers", layers),
-            ("image_heads", vision.heads),
-            ("image_width", vision.width),
-            ("image_hidden", vision.hidden),
-            ("patch", vision.patch),
-            ("side", side),
-            ("deep", vision.deep.len()),
-            ("rows", rows),
-            ("columns", rows),
-        ];
-        let written = [
-            hidden,
-            vocabulary,
-            ("kv_heads", text.kv_heads),
-            ("head_dim", text.head_dim),
-            ("rotary_base", text.rotary_base.unwrap_or_default() as usize),
-            ("prompt", prompt),
-            ("tokens", tokens),
-        ];
-        let params = with(&[seen.as_slice(), written.as_slice()].concat());
-        found.push((MultimodalImage::NAME, params.with("tower", Value::Text(tower.to_owned()))));
+        found.push((MultimodalImage::NAME, Params(params).with("tower", Value::Text(tower.to_owned()))));
     }
     found
 }
@@ -159,7 +146,7 @@ mod tests {
         assert_eq!(of("llama-70b"), ["forced-decoding"]);
         assert_eq!(of("bert-large"), ["text-encoder"]);
         assert_eq!(of("whisper-large"), ["multimodal"]);
-        assert_eq!(of("qwen3-vl-2b"), ["forced-decoding", "multimodal-image"]);
+        assert_eq!(of("qwen3-vl-2b"), ["forced-decoding", "forced-decoding-image", "multimodal-image"]);
         assert_eq!(of("llava-7b"), ["forced-decoding", "multimodal-image"]);
         let glm = found.iter().find(|one| one.model == "glm-4.7-flash").unwrap();
         let size = |name: &str| glm.params.0[name].clone();

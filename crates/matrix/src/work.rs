@@ -163,7 +163,9 @@ impl Matrix {
         if *cells == 0 {
             let who = "these techniques are of nothing that these models do here";
             let guesses = "guesses are of a text that smollm2-135m writes, once it was brought and without --quick";
-            runner.say(&format!("{who}: {guesses}; positions become one in minilm-l6 and whisper-base alone"));
+            let others =
+                "positions become one in minilm-l6 and whisper-base alone, patches are left out in qwen3-vl-2b";
+            runner.say(&format!("{who}: {guesses}; {others}"));
         }
         let left: usize = parts.iter().map(|part| part.techniques.len()).sum();
         runner.say(&format!("{} of {cells}, the store holds {}", counted(left, "cell"), cells - left));
