@@ -224,7 +224,7 @@ mod tests {
             .into_iter()
             .flat_map(|size| [Code::Int4, Code::E2m3, Code::Int8].map(|code| (size, code)))
         {
-            let ([k, n], group) = (size, 32);
+            let ([k, n], group): ([usize; 2], usize) = (size, 32);
             let most = u8::MAX >> (8 - code.bits());
             let codes: Vec<u8> = (0..k * n).map(|at| (at * 37 % 251) as u8 & most).collect();
             let scales: Vec<f32> = (0..k.div_ceil(group) * n).map(|at| at as f32).collect();
