@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::catalogue::asked_for;
 use crate::decoder::is_built;
@@ -27,7 +29,8 @@ pub struct Own {
     /// Its tokenizer.
     pub tokenizer: Bpe,
     /// SHA-256 of the list of checksums of its files: of the description, then of the weights by their names, then of the tokenizer.
-    /// It is what `sha256sum mine.toml model.safetensors tokenizer.json | sha256sum` says in their folder.
+    /// Names stand there without their folders: where all lie side by side, it is what
+    /// `sha256sum mine.toml model.safetensors tokenizer.json | sha256sum` says in their folder.
     pub digest: String,
 }
 
@@ -46,6 +49,9 @@ const HEAD: &str = "lm_head.weight";
 /// Which file of a folder holds each tensor.
 const INDEX: &str = "model.safetensors.index.json";
 
+/// What Transformers puts beside weights.
+const CONFIG: &str = "config.json";
+
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
@@ -62,7 +68,7 @@ impl Own {
     ///
     /// # Errors
     /// A description that names none, or is of another architecture; files that cannot be read, or are not what their names say; a
-    /// tokenizer that is not built, or has more tokens than the model.
+    /// tokenizer that is not built, puts tokens around a text, or has more tokens than the model; angles that are scaled.
     pub fn open(path: &str) -> Result<Self> {
         let (name, model) = asked_for(path)?;
         let refused = |reason: &str| Err(Error::Inconsistent { model: path.to_owned(), reason: reason.to_owned() });
@@ -76,7 +82,9 @@ impl Own {
         }
         let (mut reading, beside) = (Reading::default(), Path::new(path).parent().unwrap_or(Path::new("")));
         reading.read(Path::new(path))?;
-        let weights = reading.checkpoint(&beside.join(&files.weights))?;
+        let weights = beside.join(&files.weights);
+        unscaled(&weights)?;
+        let weights = reading.checkpoint(&weights)?;
         let tokenizer = match (&files.tokenizer, &weights) {
             (Some(file), _) => Bpe::of_json(&reading.read(&beside.join(file))?)?,
             (None, Checkpoint::Gguf(file)) => file.tokenizer()?,
@@ -84,6 +92,11 @@ impl Own {
                 return refused("text is read by its tokenizer: give `tokenizer = \"tokenizer.json\"` in [files]");
             }
         };
+        if let Some(around) = tokenizer.around() {
+            return refused(&format!(
+                "its tokenizer puts {around} around a text, which is not built: losses would be others"
+            ));
+        }
         tokenizer.fits(text.vocabulary)?;
         Ok(Self { name, weights, tokenizer, digest: sha256_of(reading.sums.as_bytes()), model })
     }
@@ -95,6 +108,13 @@ impl Own {
     pub fn verify(&self) -> Result<()> {
         let refused = |reason: String| Err(Error::Inconsistent { model: self.name.clone(), reason });
         let (text, mut tensors) = (&self.model.text, self.model.tensors());
+        // Others have tensors of the same names too, and something besides.
+        let wanted = if text.architecture == Architecture::Llama { "llama" } else { "qwen3" };
+        if let Checkpoint::Gguf(file) = &self.weights
+            && file.architecture() != wanted
+        {
+            return refused(format!("its weights are of the architecture {}, not {wanted}", file.architecture()));
+        }
         let mut head = None;
         for tensor in &tensors {
             let numbers = self.weights.numbers(tensor)?;
@@ -207,12 +227,34 @@ fn of_file(path: &Path) -> impl Fn(Error) -> Error {
     move |error: Error| Error::Inconsistent { model: path.display().to_string(), reason: error.to_string() }
 }
 
+/// What a file of JSON says.
+fn parsed<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let json = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let refused =
+        |error: serde_json::Error| Error::Inconsistent { model: path.display().to_string(), reason: error.to_string() };
+    serde_json::from_slice(&json).map_err(refused)
+}
+
+/// Refuses weights beside which a `config.json` scales the angles of positions, as LLaMA has them from 3.1 on.
+fn unscaled(weights: &Path) -> Result<()> {
+    let folder = if weights.is_dir() { weights } else { weights.parent().unwrap_or(Path::new("")) };
+    let path = folder.join(CONFIG);
+    if !path.exists() {
+        return Ok(());
+    }
+    let config: Value = parsed(&path)?;
+    let kind = config["rope_parameters"]["rope_type"].as_str().unwrap_or("default");
+    if config["rope_scaling"].is_null() && kind == "default" {
+        return Ok(());
+    }
+    let reason = "it scales the angles of positions (rope_scaling or rope_parameters), which is not built".to_owned();
+    Err(Error::Inconsistent { model: path.display().to_string(), reason })
+}
+
 /// The files that an index names, all of them beside it.
 fn shards(index: &Path) -> Result<BTreeSet<String>> {
     let refused = |reason: String| Error::Inconsistent { model: index.display().to_string(), reason };
-    let json = fs::read(index).map_err(|source| Error::Read { path: index.to_owned(), source })?;
-    let index: Index = serde_json::from_slice(&json).map_err(|error| refused(error.to_string()))?;
-    let names: BTreeSet<String> = index.weight_map.into_values().collect();
+    let names: BTreeSet<String> = parsed::<Index>(index)?.weight_map.into_values().collect();
     let other = names.iter().find(|name| Path::new(name).file_name() != Some(OsStr::new(name))).cloned();
     match other {
         Some(other) => Err(refused(format!("it names {other:?}, which is no file beside it"))),
@@ -264,6 +306,13 @@ mod tests {
 
     fn tensors() -> Vec<Tensor> {
         Description::parse(MINE).unwrap().tensors()
+    }
+
+    /// A GGUF file of this architecture, without tensors.
+    fn gguf(architecture: &str) -> Vec<u8> {
+        let text = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+        let head = [&b"GGUF"[..], &3_u32.to_le_bytes(), &0_u64.to_le_bytes(), &1_u64.to_le_bytes()].concat();
+        [head, text("general.architecture"), 8_u32.to_le_bytes().to_vec(), text(architecture)].concat()
     }
 
     /// Weights where one tensor is another one.
@@ -362,5 +411,61 @@ mod tests {
         refused("\"model.safetensors\"", "\"model.gguf\"", &["model.gguf: this is no whole GGUF file"]);
         folder.put("tokenizer.json", TOKENIZER.replacen("\"th\":256", "\"th\":257", 1));
         refused("made up", "made up", &["258 tokens, the model knows 257"]);
+    }
+
+    #[test]
+    fn gguf_files_of_another_architecture_are_refused() {
+        let folder = Folder::whole();
+        folder.put("mine.toml", MINE.replace("model.safetensors", "model.gguf"));
+        for other in ["granite", "smollm3", "llama"] {
+            folder.put("model.gguf", gguf(other));
+            folder.refused(&["mine", &format!("of the architecture {other}, not qwen3")]);
+        }
+        folder.put("model.gguf", gguf("qwen3"));
+        folder.refused(&["no tensor", EMBEDDING]);
+    }
+
+    #[test]
+    fn tokens_around_a_text_are_refused() {
+        let folder = Folder::whole();
+        let mut file: Value = serde_json::from_str(TOKENIZER).unwrap();
+        file["post_processor"] = json!({ "type": "ByteLevel" });
+        folder.put("tokenizer.json", file.to_string());
+        assert!(folder.opened().is_ok());
+        let single = json!([{ "SpecialToken": { "id": "<s>" } }, { "Sequence": { "id": "A" } }]);
+        file["post_processor"] = json!({ "type": "TemplateProcessing", "single": single });
+        folder.put("tokenizer.json", file.to_string());
+        folder.refused(&["mine.toml", "puts <s> around a text"]);
+    }
+
+    #[test]
+    fn angles_that_are_scaled_are_refused() {
+        let folder = Folder::whole();
+        for plain in [
+            json!({}),
+            json!({ "rope_scaling": null, "rope_theta": 1e4 }),
+            json!({ "rope_parameters": { "rope_type": "default", "rope_theta": 1e4 } }),
+        ] {
+            folder.put(CONFIG, plain.to_string());
+            assert!(folder.opened().is_ok(), "{plain}");
+        }
+        let scaled = [
+            json!({ "rope_scaling": { "rope_type": "llama3", "factor": 8.0 } }),
+            json!({ "rope_parameters": { "rope_type": "yarn" } }),
+        ];
+        for scaled in &scaled {
+            folder.put(CONFIG, scaled.to_string());
+            folder.refused(&[CONFIG, "scales the angles"]);
+        }
+        folder.put(CONFIG, "[");
+        folder.refused(&[CONFIG, "EOF"]);
+        // That of a folder of weights lies in it.
+        fs::remove_file(folder.0.path().join(CONFIG)).unwrap();
+        fs::create_dir(folder.0.path().join("parts")).unwrap();
+        folder.put("parts/model.safetensors", Safetensors::written(&tensors(), &SOURCE).unwrap());
+        folder.put("mine.toml", MINE.replace("model.safetensors", "parts"));
+        assert!(folder.opened().is_ok());
+        folder.put(&format!("parts/{CONFIG}"), scaled[0].to_string());
+        folder.refused(&[CONFIG, "scales the angles"]);
     }
 }

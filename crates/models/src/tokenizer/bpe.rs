@@ -25,6 +25,8 @@ pub struct Bpe {
     whole: HashMap<Vec<u8>, u32>,
     /// Whether a text is to be in the form NFC.
     composed: bool,
+    /// Tokens that its file puts around a text, which [`Bpe::encode`] does not.
+    around: Option<String>,
 }
 
 /// What a tokenizer is made of: tokens by their written form, in which a character stands for a byte.
@@ -93,9 +95,10 @@ impl Bpe {
         if file.model.ignore_merges != (like == Like::Llama3) {
             return Err(refused("words that are tokens are merged in other files alone than those of LLaMA 3"));
         }
+        let around = file.post_processor.as_ref().and_then(around);
         let tokens = file.model.vocab.iter().map(|(text, id)| (text.as_str(), *id)).collect();
         let merges = file.model.merges.iter().map(Merge::parts).collect::<Result<_>>()?;
-        Ok(Self { composed, ..Self::new(Parts { tokens, merges, special: file.special(), like })? })
+        Ok(Self { composed, around, ..Self::new(Parts { tokens, merges, special: file.special(), like })? })
     }
 
     /// The tokenizer of these parts.
@@ -134,7 +137,17 @@ impl Bpe {
         }
         let bytes = alphabet().map(|character| ids.get(character.encode_utf8(&mut [0; 4]) as &str).copied()).to_vec();
         let words = Words::new(like).map_err(|error| refused(error.to_string()))?;
-        Ok(Self { tokens, bytes, merges, special, words, whole, composed: false })
+        Ok(Self { tokens, bytes, merges, special, words, whole, composed: false, around: None })
+    }
+
+    /// The same one, of a file that puts these tokens around a text.
+    pub(crate) fn with_around(self, around: Option<String>) -> Self {
+        Self { around, ..self }
+    }
+
+    /// Tokens that its file puts around a text, where it does: a model that was trained so says something else without them.
+    pub(crate) fn around(&self) -> Option<&str> {
+        self.around.as_deref()
     }
 
     /// The tokens of a text, with none at its beginning or end.
@@ -142,8 +155,9 @@ impl Bpe {
     /// # Errors
     /// A byte of it has no token, or it may be in another form than NFC where that is asked for.
     pub fn encode(&self, text: &str) -> Result<Vec<i32>> {
-        // Below U+0300 every text is in this form (Unicode Standard Annex 15).
-        if let Some(other) = text.chars().find(|one| self.composed && *one >= '\u{300}') {
+        // Of these characters every text is in this form (Unicode Standard Annex 15): those below U+0300, dashes, quotation marks.
+        let is_composed = |one: char| matches!(one, ..'\u{300}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}');
+        if let Some(other) = text.chars().find(|one| self.composed && !is_composed(*one)) {
             return Err(refused(format!("it asks for NFC, which is not made here of {other:?}")));
         }
         let mut ids = Vec::new();
@@ -236,6 +250,19 @@ fn like(before: Option<&Value>) -> Result<Like> {
         like = found.ok_or_else(|| refused(format!("it takes texts apart by {one}, which is not built")))?;
     }
     Ok(like)
+}
+
+/// The tokens that a file puts around a text, or what might put some there; `ByteLevel` only says where tokens begin.
+fn around(after: &Value) -> Option<String> {
+    match (after["type"].as_str(), after["processors"].as_array()) {
+        (Some("ByteLevel"), _) => None,
+        (Some("Sequence"), Some(each)) => each.iter().find_map(around),
+        _ => {
+            let single = after["single"].as_array().into_iter().flatten();
+            let tokens: Vec<&str> = single.filter_map(|one| one["SpecialToken"]["id"].as_str()).collect();
+            Some(if tokens.is_empty() { after.to_string() } else { tokens.join(" and ") })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -362,9 +389,38 @@ pub(crate) mod tests {
         file["normalizer"] = json!({ "type": "NFC" });
         let composed = Bpe::of_json(file.to_string().as_bytes()).unwrap();
         assert_eq!(composed.encode("é").unwrap(), [0xc3, 0xa9].map(byte));
-        assert!(composed.encode("e\u{301}").unwrap_err().to_string().contains("NFC"));
+        let punctuation = "“—’…”";
+        assert_eq!(composed.encode(punctuation).unwrap(), punctuation.bytes().map(byte).collect::<Vec<i32>>());
+        // The second is another space in this form.
+        for other in ["e\u{301}", "\u{2000}", "\u{212b}"] {
+            assert!(composed.encode(other).unwrap_err().to_string().contains("NFC"));
+        }
         file["normalizer"] = json!({ "type": "Lowercase" });
         assert!(Bpe::of_json(file.to_string().as_bytes()).unwrap_err().to_string().contains("Lowercase"));
+    }
+
+    #[test]
+    fn tokens_around_a_text_are_told_and_not_put_there() {
+        let with = |after: &Value| {
+            let mut file: Value = serde_json::from_slice(&json(&json!(MERGES), &plain())).unwrap();
+            file["post_processor"] = after.clone();
+            let bpe = Bpe::of_json(file.to_string().as_bytes()).unwrap();
+            assert_eq!(bpe.encode("hello").unwrap(), [261]);
+            bpe.around().map(str::to_owned)
+        };
+        let sequence = |each: &[&Value]| json!({ "type": "Sequence", "processors": each });
+        // As LLaMA 3 has it.
+        let template = json!({
+            "type": "TemplateProcessing",
+            "single": [{ "SpecialToken": { "id": "<|end|>", "type_id": 0 } }, { "Sequence": { "id": "A" } }],
+        });
+        for none in [json!(null), plain(), sequence(&[]), sequence(&[&plain(), &plain()])] {
+            assert_eq!(with(&none), None, "{none}");
+        }
+        for some in [&template, &sequence(&[&plain(), &template])] {
+            assert_eq!(with(some).as_deref(), Some("<|end|>"));
+        }
+        assert!(with(&json!({ "type": "BertProcessing" })).unwrap().contains("BertProcessing"));
     }
 
     #[test]

@@ -33,6 +33,7 @@ struct File<M> {
     added_tokens: Vec<Added>,
     normalizer: Option<serde_json::Value>,
     pre_tokenizer: Option<serde_json::Value>,
+    post_processor: Option<serde_json::Value>,
     model: M,
 }
 

@@ -134,6 +134,11 @@ impl Gguf {
         self.names().find(|name| !known.contains(*name)).map(str::to_owned)
     }
 
+    /// Its `general.architecture`.
+    pub(crate) fn architecture(&self) -> &str {
+        &self.architecture
+    }
+
     /// Query heads, and key and value heads, as the file says it.
     pub(crate) fn heads(&self) -> [usize; 2] {
         self.heads
@@ -194,6 +199,7 @@ fn value<'a>(from: &mut Bytes<'a>, kind: u32) -> Result<Option<Fact<'a>>> {
     match kind {
         4 => Ok(Some(Fact::Number(from.u32("a value")?.into()))),
         8 => Ok(Some(Fact::Text(text(from, "a value")?))),
+        7 => Ok(Some(Fact::Number(from.take(1, "a value")?[0].into()))),
         10 => Ok(Some(Fact::Number(from.u64("a value")?))),
         9 => {
             let (kind, count) = (from.u32("the kind of a list")?, from.u64("the length of a list")?);

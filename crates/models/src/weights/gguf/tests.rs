@@ -104,7 +104,7 @@ fn what_does_not_fit_the_model_is_refused() {
     assert!(refused("h.0.ln_1.weight", &[1]).contains("no tensor h.0.ln_1.weight"));
     assert!(refused("model.layers.1.input_layernorm.weight", &[1]).contains("blk.0.attn_q.weight"));
     assert!(read.has("lm_head.weight") && !read.has("model.norm.weight"));
-    assert_eq!(read.heads(), [2, 1]);
+    assert_eq!((read.architecture(), read.heads()), ("llama", [2, 1]));
     let parts = ["self_attn.q_proj", "self_attn.v_proj", "self_attn.o_proj"];
     let mut known = parts.map(|part| tensor(&format!("model.layers.0.{part}.weight"), &[1])).to_vec();
     known.push(tensor("model.embed_tokens.weight", &[1]));

@@ -17,6 +17,8 @@ pub struct Tokens {
     /// A kind for each token, where there are any.
     kinds: Vec<i32>,
     merges: Vec<String>,
+    /// `tokenizer.ggml.add_bos_token`: whether a token stands before a text.
+    begins: Option<bool>,
 }
 
 /// The kind of tokens that steer a model, and that of those which somebody has added.
@@ -36,12 +38,17 @@ impl Tokens {
             Some(Fact::Numbers(kinds)) => kinds.clone(),
             _ => Vec::new(),
         };
+        let begins = match facts.get("tokenizer.ggml.add_bos_token") {
+            Some(Fact::Number(begins)) => Some(*begins != 0),
+            _ => None,
+        };
         Self {
             model: text("tokenizer.ggml.model"),
             before: text("tokenizer.ggml.pre"),
             texts: texts("tokenizer.ggml.tokens"),
             kinds,
             merges: texts("tokenizer.ggml.merges"),
+            begins,
         }
     }
 }
@@ -52,7 +59,7 @@ impl Gguf {
     /// # Errors
     /// It has none, or one of another kind than byte-level byte-pair encoding with the words of GPT-2, SmolLM, Qwen2 or LLaMA 3.
     pub fn tokenizer(&self) -> Result<Bpe> {
-        let Tokens { model, before, texts, kinds, merges } = &self.tokens;
+        let Tokens { model, before, texts, kinds, merges, begins } = &self.tokens;
         let refused = |reason: String| Err(Error::Tokenizer(reason));
         if model != "gpt2" {
             return refused(format!("the file has one of the kind {model:?}, gpt2 is read"));
@@ -72,7 +79,11 @@ impl Gguf {
         let special = all().zip(kinds).filter(|(_, kind)| SPECIAL.contains(kind));
         let special = special.map(|((text, id), _)| (text.clone(), id)).collect();
         let merges = merges.iter().map(|both| apart(both)).collect::<Result<_>>()?;
-        Bpe::new(Parts { tokens: all().map(|(text, id)| (text.as_str(), id)).collect(), merges, special, like })
+        // As llama.cpp has it, which puts one before texts of LLaMA 3 where the file does not say (`src/llama-vocab.cpp`).
+        let begins = begins.unwrap_or(like == Like::Llama3);
+        let tokens = all().map(|(text, id)| (text.as_str(), id)).collect();
+        let bpe = Bpe::new(Parts { tokens, merges, special, like })?;
+        Ok(bpe.with_around(begins.then(|| "a token of the beginning".to_owned())))
     }
 }
 
@@ -83,19 +94,29 @@ mod tests {
 
     /// A file with this tokenizer, and no tensors.
     fn file(model: &str, before: &str, kinds: &[i32]) -> Gguf {
+        with(model, before, kinds, None)
+    }
+
+    /// The same, which may say whether a token stands before a text.
+    fn with(model: &str, before: &str, kinds: &[i32], begins: Option<bool>) -> Gguf {
         let mut bytes = b"GGUF".to_vec();
         let text = |bytes: &mut Vec<u8>, text: &str| {
             bytes.extend((text.len() as u64).to_le_bytes());
             bytes.extend(text.as_bytes());
         };
         bytes.extend(3_u32.to_le_bytes());
-        bytes.extend([0_u64, 6].map(u64::to_le_bytes).concat());
+        bytes.extend([0_u64, 6 + u64::from(begins.is_some())].map(u64::to_le_bytes).concat());
         for (name, value) in
             [("general.architecture", "llama"), ("tokenizer.ggml.model", model), ("tokenizer.ggml.pre", before)]
         {
             text(&mut bytes, name);
             bytes.extend(8_u32.to_le_bytes());
             text(&mut bytes, value);
+        }
+        if let Some(begins) = begins {
+            text(&mut bytes, "tokenizer.ggml.add_bos_token");
+            bytes.extend(7_u32.to_le_bytes());
+            bytes.push(begins.into());
         }
         let merges = ["h i"];
         let tokens: Vec<String> = every_byte(&merges).into_iter().chain(["<|end|>".to_owned()]).collect();
@@ -131,6 +152,18 @@ mod tests {
         assert_eq!(file("gpt2", "qwen2", &kinds()).tokenizer().unwrap().encode("hi 1").unwrap(), [256, 32, 49]);
         assert_eq!(file("gpt2", "llama-bpe", &kinds()).tokenizer().unwrap().encode("hi").unwrap(), [256]);
         assert!(file("gpt2", "gpt-2", &[]).tokenizer().unwrap().special("<|end|>").is_none());
+    }
+
+    #[test]
+    fn a_token_before_a_text_is_told_and_not_put_there() {
+        let begins = |before: &str, begins: Option<bool>| {
+            let read = with("gpt2", before, &kinds(), begins).tokenizer().unwrap();
+            assert_eq!(read.encode("hi").unwrap(), [256]);
+            read.around().is_some()
+        };
+        let said = [None, Some(false), Some(true)];
+        assert_eq!(said.map(|said| begins("qwen2", said)), [false, false, true]);
+        assert_eq!(said.map(|said| begins("llama-bpe", said)), [true, false, true]);
     }
 
     #[test]
