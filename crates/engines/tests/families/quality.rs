@@ -126,6 +126,11 @@ fn a_model_of_ones_own_is_named_by_its_file_and_the_digest_of_its_weights() {
     let digest = case.params.0["digest"].to_string();
     assert_eq!(case.name, format!("mine {} 24×8", &digest[..12]));
     assert_eq!(TextQuality.case(case.params.clone()).unwrap(), case, "a digest that is given stays");
+    let spelt = format!("{}/./mine.toml", folder.display());
+    for given in [&params, &case.params] {
+        let otherwise = given.clone().with("description", spelt.as_str().into());
+        assert_eq!(TextQuality.case(otherwise).unwrap(), case, "a file is known by where it lies");
+    }
     // The text may not be here; where it is, these weights foretell it about as well as chance.
     if let Some(params) = real(&ROWS[0], case.params.clone()) {
         let perplexity = value(&told(2, &params), "perplexity").unwrap();

@@ -152,20 +152,23 @@ impl Problem for TextQuality {
         [1, 17, 33].map(|tokens| TextQualityParams { tokens, ..TextQualityParams::default() }).into()
     }
 
-    /// Fills in the digest of the files of an own model.
+    /// Fills in where the description of an own model lies, from wherever workers start, and the digest of its files.
     fn derive(given: Params) -> Params {
         let text = |name: &str| match given.0.get(name) {
             Some(Value::Text(text)) => text.as_str(),
             _ => "",
         };
-        if text("model") != OWN || !text("digest").is_empty() {
+        if text("model") != OWN {
             return given;
         }
-        match Own::open(text("description")) {
-            Ok(own) => given.with("digest", Value::Text(own.digest)),
-            // The check says why there is none.
-            Err(_) => given,
-        }
+        // The check says why there is none.
+        let Ok(description) = std::path::absolute(text("description")) else { return given };
+        let description = description.to_string_lossy().into_owned();
+        let digest = match text("digest") {
+            "" => Own::open(&description).map(|own| own.digest).unwrap_or_default(),
+            digest => digest.to_owned(),
+        };
+        given.with("description", Value::Text(description)).with("digest", Value::Text(digest))
     }
 
     fn check(params: &TextQualityParams) -> Result<(), (&'static str, String)> {
