@@ -136,7 +136,7 @@ impl ModelCase {
         if looking::looks(&model) {
             seen = looking::case(&called, &model, room_bytes, quick, most_layers)?;
             if seen.is_none() {
-                seeded.note += "; a layer of its vision tower beside it does not fit";
+                seeded.note += "; with its vision tower beside it, it does not fit";
             }
         }
         let seeded = Some(seeded).filter(|case| case.is_here || real.is_empty());

@@ -62,7 +62,7 @@ pub fn looks(model: &Description) -> bool {
 }
 
 /// The case of a model that looks, with as many layers of its text and of its tower as have `room_bytes` in each of several processes;
-/// nothing where not one of each has.
+/// nothing where not one of each has, or not as many as are asked for.
 ///
 /// # Errors
 /// Sizes that no case has.
@@ -74,12 +74,13 @@ pub fn case(
     most_layers: Option<u32>,
 ) -> Result<Option<ModelCase>> {
     let usual = if quick { QUICK_LAYERS } else { usize::MAX };
-    let most = most_layers.map_or(usual, |layers| layers as usize);
-    // Who asks for so many layers gets no fewer than there is room for.
-    let room = if quick && most_layers.is_none() { room_bytes.min(QUICK_BYTES) } else { room_bytes };
     let whole = model.vision.as_ref().map_or(0, |vision| vision.layers).max(model.text.layers);
+    let most = most_layers.map_or(usual, |layers| layers as usize).min(whole);
+    // Who asks for so many layers gets no fewer.
+    let room = if quick && most_layers.is_none() { room_bytes.min(QUICK_BYTES) } else { room_bytes };
+    let least = most_layers.map_or(1, |_| most.max(1));
     let fits = |part: &Description| part.parameters.saturating_mul(BYTES) <= room;
-    let part = (1..=most.min(whole)).rev().map(|most| first(model, most)).find(fits);
+    let part = (least..=most).rev().map(|most| first(model, most)).find(fits);
     let Some((part, vision)) = part.and_then(|part| part.vision.clone().map(|vision| (part, vision))) else {
         return Ok(None);
     };
@@ -154,6 +155,9 @@ mod tests {
         let fits = |room: u64| of(room, false, None).map(|case| case.params["layers"].0[0].clone());
         assert_eq!([bytes(3), bytes(3) - 1].map(fits), [Some(Value::Int(3)), Some(Value::Int(2))]);
         assert!(of(bytes(1) - 1, false, None).is_none());
+        // Who asks for two is not given one.
+        let asked = |room: u64| of(room, false, Some(2)).map(|case| case.params["layers"].0[0].clone());
+        assert_eq!([bytes(2), bytes(2) - 1].map(asked), [Some(Value::Int(2)), None]);
     }
 
     #[test]
