@@ -30,7 +30,7 @@ pub struct RunArgs {
     /// default]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
-    /// Few short cases and few blocks: a first look within a minute or two
+    /// Few short cases and few blocks: a first look within minutes
     #[arg(long)]
     pub quick: bool,
     /// Only these devices
