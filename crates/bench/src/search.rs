@@ -166,6 +166,9 @@ fn report(table: &Table, another: Option<&Table>, optuna: &Optuna) -> String {
         at_most(100.0 * last(&ours), near, " %")
     ));
     lines.push(match optuna {
+        Ok(took) if median(&took.0).is_infinite() && median(&ours.0).is_finite() => {
+            "Goal beside Optuna's evaluations: met, whose median does not come there.".to_owned()
+        }
         Ok(took) => format!("Goal beside Optuna's evaluations: {}.", at_most(median(&ours.0), median(&took.0), "")),
         Err(_) => "Goal beside Optuna's evaluations: undecided, since it is unavailable.".to_owned(),
     });
