@@ -112,6 +112,15 @@ fn median(took: &[Option<usize>]) -> f64 {
     all.get(all.len() / 2).copied().unwrap_or(f64::INFINITY)
 }
 
+/// What a goal makes of a median of evaluations beside another, either of which may be infinite: it does not come there.
+fn beside(own: f64, other: f64) -> String {
+    match [own.is_finite(), other.is_finite()] {
+        [true, false] => "met, whose median does not come there".to_owned(),
+        [false, false] => "undecided, since neither median comes there".to_owned(),
+        _ => at_most(own, other, ""),
+    }
+}
+
 /// What searches by a method took, each after one of another table where there is one.
 fn searched(table: &Table, method: Method, another: Option<&Table>) -> Took {
     let count = budget(table.points());
@@ -166,15 +175,12 @@ fn report(table: &Table, another: Option<&Table>, optuna: &Optuna) -> String {
         at_most(100.0 * last(&ours), near, " %")
     ));
     lines.push(match optuna {
-        Ok(took) if median(&took.0).is_infinite() && median(&ours.0).is_finite() => {
-            "Goal beside Optuna's evaluations: met, whose median does not come there.".to_owned()
-        }
-        Ok(took) => format!("Goal beside Optuna's evaluations: {}.", at_most(median(&ours.0), median(&took.0), "")),
+        Ok(took) => format!("Goal beside Optuna's evaluations: {}.", beside(median(&ours.0), median(&took.0))),
         Err(_) => "Goal beside Optuna's evaluations: undecided, since it is unavailable.".to_owned(),
     });
     lines.push(match &warm {
         Some(took) => {
-            let goal = at_most(median(&took.0), WARM * median(&ours.0), "");
+            let goal = beside(median(&took.0), WARM * median(&ours.0));
             format!("Goal for a warm search, half of a cold one: {goal}.")
         }
         None => {
@@ -224,5 +230,8 @@ mod tests {
         assert_eq!(median(&[Some(4), None, Some(2)]), 4.0);
         assert_eq!(median(&[None, None, Some(2)]), f64::INFINITY);
         assert_eq!(median(&[]), f64::INFINITY);
+        assert_eq!(beside(3.0, f64::INFINITY), "met, whose median does not come there");
+        assert!(beside(f64::INFINITY, f64::INFINITY).starts_with("undecided"));
+        assert_eq!(beside(3.0, 2.0), at_most(3.0, 2.0, ""));
     }
 }
