@@ -1,7 +1,7 @@
 //! Lists the named queries: every file of `queries/` is one, so that a file is all that a new one needs.
 
 use std::io::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, fs};
 
 /// Where they lie, from this crate.
@@ -10,21 +10,18 @@ const FOLDER: &str = "../../queries";
 fn main() -> Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed={FOLDER}");
-    let mut files = Vec::new();
+    let mut names = Vec::new();
     for entry in fs::read_dir(FOLDER)? {
-        let path = entry?.path().canonicalize()?;
-        if path.extension().is_some_and(|extension| extension == "sql") {
-            files.push(path);
-        }
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        names.extend(name.strip_suffix(".sql").map(str::to_owned));
     }
-    files.sort();
-    let rows: String = files.iter().map(|path| row(path)).collect();
+    names.sort();
+    let rows: String = names.iter().map(|name| row(name)).collect();
     let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or_else(|| Error::other("cargo sets OUT_DIR"))?;
     fs::write(out.join("queries.rs"), format!("[\n{rows}]\n"))
 }
 
-/// A name and the text behind it, as Rust.
-fn row(path: &Path) -> String {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    format!("    ({name:?}, include_str!({:?})),\n", path.to_string_lossy())
+/// A name and the text behind it, as Rust. Clones may share a target directory, so the folder of the compiler's call counts.
+fn row(name: &str) -> String {
+    format!("    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{FOLDER}/{name}.sql\"))),\n")
 }
