@@ -192,6 +192,10 @@ fn in_register<T>(address: *const T) -> *const T {
 /// Steps between two looks at where the rows are.
 const TOGETHER: usize = 4;
 
+/// Numbers of a register of which a processor has 32, and not 16: of several steps in a row a compiler reads numbers ahead, and where
+/// registers have no room for them it keeps sums in memory meanwhile. There, no step is shown what the next one reads.
+const WIDE: usize = 16;
+
 /// `sums[row] += Σ_step left(row, step) · right[step]`, where `right[step]` is two registers.
 ///
 /// # Safety
@@ -209,9 +213,14 @@ pub unsafe fn multiply<V: Vector, const ROWS: usize>(
     if left.per_step == 1 {
         let mut rows = Rows::<f32, ROWS>::new(left.start, left.per_row);
         while done + TOGETHER <= steps {
+            let mut right = right.wrapping_add(done * right_step);
             for step in 0..TOGETHER {
                 // SAFETY: within what the caller promises.
-                unsafe { sums = add_step(right.add((done + step) * right_step), |row| *rows.at(row, step), sums) }
+                unsafe { sums = add_step(right.add(step * right_step), |row| *rows.at(row, step), sums) }
+                if V::LANES < WIDE {
+                    rows.forward(0);
+                    right = in_register(right);
+                }
             }
             rows.forward(TOGETHER);
             done += TOGETHER;
