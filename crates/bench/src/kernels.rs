@@ -2,18 +2,29 @@
 
 use crate::ask::{self, number, rows, text};
 use crate::goals;
+use crate::parts::{Family, Part, Told};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask::arguments::Choice;
 use xtask::error::{Named, Result};
 use xtask::process;
 use xtask::workspace::Ready;
 
-const PLANS: [(&str, &str); 3] = [
-    ("kernels.toml", include_str!("kernels.toml")),
-    ("kernels_bf16.toml", include_str!("kernels_bf16.toml")),
-    ("kernels_blocks.toml", include_str!("kernels_blocks.toml")),
+const PARTS: [Part; 5] = [
+    ("attention", include_str!("kernels_attention.toml")),
+    ("caches", include_str!("kernels_caches.toml")),
+    ("products", include_str!("kernels_products.toml")),
+    ("bf16", include_str!("kernels_bf16.toml")),
+    ("blocks", include_str!("kernels_blocks.toml")),
 ];
+
+const ATTENTION: Family = Family {
+    name: "attention",
+    parts: &PARTS,
+    rivals: &RIVALS,
+    devices: &["flex", "libtorch", "libtorch-mkl", "torch", "torch-mkl", "onnxruntime", "openvino", "ort"],
+};
 
 const RIVALS: [&str; 12] = [
     "compile",
@@ -176,11 +187,12 @@ fn unavailable(listed: &Value, wanted: &[&str]) -> Vec<String> {
     rows(listed).filter(absent).map(|row| format!("{} ({})", text(row, "device"), text(row, "available"))).collect()
 }
 
-pub fn measure(ready: &Ready) -> Result<String> {
-    let Measured { compared, rooflines, copies, folder, .. } =
-        measured(ready, "attention", &PLANS, &RIVALS, Some(&python(ready)), &[])?;
-    let ran = ask(ready, &folder, &["sql", "--format", "json", INSTRUCTIONS])?;
-    let matrix_units = rows(&ask(ready, &folder, &["sql", "--format", "json", MATRIX_UNITS])?).next().is_some();
+pub fn measure(ready: &Ready, choice: &Choice) -> Result<Told> {
+    ATTENTION.measure(ready, choice)?;
+    let measured = ATTENTION.measured(ready, &PARTS)?;
+    let Told { text: told, exceeding } = ATTENTION.told(ready, &measured)?;
+    let matrix_units = !ATTENTION.asked(ready, &PARTS, &[MATRIX_UNITS])?.is_empty();
+    let Measured { compared, rooflines, copies, .. } = measured;
     let fma = rooflines.iter().filter(|row| text(row, "workload") == "fma").map(|row| number(row, "gflops"));
     let fma = fma.fold(f64::NAN, f64::max);
     let mut lines = vec![
@@ -199,7 +211,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
          allocates its results."
             .to_owned(),
         String::new(),
-        instructions(&ran),
+        told,
         String::new(),
         "| case | ours | rival | ratio, 95 % interval | ours | rival | goal |".to_owned(),
         "|---|---|---|---|---|---|---|".to_owned(),
@@ -224,7 +236,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
         ));
     }
     lines.extend(unmeasured(&compared, &rooflines));
-    Ok(lines.join("\n"))
+    Ok(Told { text: lines.join("\n"), exceeding })
 }
 
 /// The instructions that ran, as the workers said it.
@@ -341,7 +353,7 @@ mod tests {
 
     #[test]
     fn blocks_of_models_stand_beside_compilers_and_graphs() {
-        let [.., (_, plan)] = PLANS;
+        let [.., (_, plan)] = PARTS;
         let judged = ["linear", "layer-norm", "rms-norm", "softmax", "transformer-block"];
         let named = |case: &str, name: &str| case.contains(&format!("{name:?}"));
         let is_judged = |case: &&str| judged.iter().any(|workload| named(case, workload));

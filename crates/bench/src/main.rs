@@ -77,7 +77,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (choice.answer, "Time to an answer", |ready, _| plain(answer::measure(ready))),
         (choice.timing, "Timing by the Python worker", |ready, _| plain(timing::measure(ready))),
         (choice.stock, "Notebooks beside stock evcxr", |ready, _| plain(notebook::beside_stock(ready))),
-        (family("attention"), "Kernels beside libtorch", |ready, _| plain(kernels::measure(ready))),
+        (family("attention"), "Kernels beside libtorch", kernels::measure),
         (family("mixers"), "Mixers and experts beside PyTorch", mixers::measure),
         (family("precision"), "Precision and sparsity", precision::measure),
         (family("decoding"), "Whole models", |ready, _| plain(decoding::measure(ready))),

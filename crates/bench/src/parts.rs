@@ -61,7 +61,8 @@ const SHORT: &str = "short.toml";
 const FEW_BLOCKS: u64 = 3;
 
 /// Devices of one engine, the second of which has it at its best.
-const TWICE: [[&str; 2]; 2] = [["torch", "torch-mkl"], ["transformers", "transformers-mkl"]];
+const TWICE: [[&str; 2]; 3] =
+    [["torch", "torch-mkl"], ["transformers", "transformers-mkl"], ["libtorch", "libtorch-mkl"]];
 
 impl Family {
     /// Measures the chosen parts, all of them where none is named; one whose run fails is told, and keeps no other from being measured.
@@ -255,6 +256,7 @@ mod tests {
     fn an_engine_is_measured_once_where_its_best_device_is_here() {
         let best = |names: &[&str]| at_their_best(names.iter().map(|name| (*name).to_owned()).collect());
         assert_eq!(best(&["flex", "torch", "torch-mkl"]), ["flex", "torch-mkl"]);
+        assert_eq!(best(&["libtorch", "flex", "libtorch-mkl"]), ["flex", "libtorch-mkl"]);
         assert_eq!(best(&["flex", "torch", "transformers-mkl"]), ["flex", "torch", "transformers-mkl"]);
     }
 

@@ -49,8 +49,8 @@ Options of bench (without any: the first four)
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
                with products and blocks: three hours), mixers (two hours), precision (two hours), decoding, which are
                whole models (two hours), training, or training-steps, which are those of GPT-2 124M and of
-               SmolLM2-135M alone (two hours); only where asked for. mixers and precision have parts, which `--only`
-               chooses and `--minutes` shortens; what was measured of the others before is told beside
+               SmolLM2-135M alone (two hours); only where asked for. attention, mixers and precision have parts, which
+               `--only` chooses and `--minutes` shortens; what was measured of the others before is told beside
   --training   as `--kernels training`: optimizers, fusion, compression, adapters, whole steps, pools (three hours)
   --models     models with real weights on every engine that is here: tokens a second, memory, perplexity and F1,
                each with its interval; goes on where it was (`--minutes N`, `--again`), from part to part, with that
@@ -68,13 +68,14 @@ Options of bench (without any: the first four)
   --quick      with --training, --kernels training-steps, --search or --models: a shorter form, of a quarter of an
                hour or so
   --minutes N  with --trust or --models: go on for so long (60), the rest another time; 0 only tells what is there.
-               With `--kernels mixers` or `precision`: about so long in all, with fewer blocks and without the rivals
-               that take longest; 0 only tells what is there
+               With `--kernels attention`, `mixers` or `precision`: about so long in all, with fewer blocks and without
+               the rivals that take longest; 0 only tells what is there
   --only GOAL  with --claims: only these, as in `--only mamba-speed,mamba-linear`.
                With --trust: only what is for these goals, as in `--only power,coverage`; there are also
-               false-positives, curve, real-kernel, same-kernel. With `--kernels mixers`: only these parts of scan,
-               chunks, rwkv, experts, decoding, lengths; with `--kernels precision`: of cold, nf4, nf4-hot,
-               caches, hot, integers, sparse, channels, factors
+               false-positives, curve, real-kernel, same-kernel. With `--kernels attention`: only these parts of
+               attention, caches, products, bf16, blocks; with `--kernels mixers`: of scan, chunks, rwkv, experts,
+               decoding, lengths; with `--kernels precision`: of cold, nf4, nf4-hot, caches, hot, integers,
+               sparse, channels, factors
   --tool TOOL  with --trust: only these tools: benchbook, criterion, tango, sequential
   --again      with --trust: first removes what this machine has answered for these goals by these tools,
                because what was measured has changed; go on without it. With --models: all that was measured
@@ -104,7 +105,7 @@ pub const TRAINING: &str = "training";
 pub const TRAINING_STEPS: &str = "training-steps";
 
 /// Those whose parts are measured by themselves.
-const IN_PARTS: [&str; 2] = ["mixers", "precision"];
+const IN_PARTS: [&str; 3] = ["attention", "mixers", "precision"];
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -331,7 +332,7 @@ fn belongs(choice: &Choice) -> Result<()> {
         let words = "`--quick` belongs to `--training`, `--kernels training-steps`, `--search` and `--models`";
         return Err(Error::Usage(words.into()));
     }
-    let families = IN_PARTS.join("` and `");
+    let families = IN_PARTS.join("`, `");
     let in_parts = choice.kernels && IN_PARTS.contains(&choice.family.as_str());
     if !choice.only.is_empty() && !choice.trust && !choice.claims && !in_parts {
         return Err(Error::Usage(format!(
@@ -485,9 +486,9 @@ mod tests {
             ),
             ("bench --sql --again", "belong to `--trust`"),
             ("bench --sql --only power", "`--only` belongs to `--trust`"),
-            ("bench --kernels --only scan", "`--only` belongs to `--trust`"),
+            ("bench --kernels decoding --only scan", "`--only` belongs to `--trust`"),
             ("bench --models --only power", "`--only` belongs to `--trust`"),
-            ("bench --training --minutes 5", "shortens the kernels `mixers` and `precision`, not `training`"),
+            ("bench --training --minutes 5", "shortens the kernels `attention`, `mixers`, `precision`, not `training`"),
             ("bench --kernels mixers --quick", "`--quick` belongs to `--training`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),
