@@ -95,14 +95,14 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).named("create", folder)?;
     }
-    for (_, heading, measure) in all.into_iter().filter(|(chosen, ..)| *chosen) {
+    for (_, what, measure) in all.into_iter().filter(|(chosen, ..)| *chosen) {
         let mut steps = std::mem::take(&mut ready.steps);
-        let told = steps.take(heading, || Ok((measure(&ready, choice)?, State::Done)))?;
+        let told = steps.take(what, || Ok((measure(&ready, choice)?, State::Done)))?;
         ready.steps = steps;
         println!("\n{}\n", told.text);
         exceeding.extend(told.exceeding);
         let body = format!("{}\n\n{}", machine::describe(&ready.workspace.root), told.text);
-        text = with_section(&text, heading, &body);
+        text = with_section(&text, &heading(what, &machine::processors_in_full()), &body);
         // What follows may take hours, and fail.
         fs::write(&path, &text).named("write", &path)?;
     }
@@ -111,7 +111,26 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     goals::none_exceeds(&exceeding)
 }
 
-/// The text with this section's body, in place of an older one or at the end.
+/// What is the processor's as much as ours: these sections stand for each kind of machine side by side.
+const BY_MACHINE: [&str; 7] = [
+    "Kernels beside libtorch",
+    "Mixers and experts beside PyTorch",
+    "Precision and sparsity",
+    "Whole models",
+    "Training",
+    "Steps of training",
+    "Real models",
+];
+
+/// Between what was measured and the machine.
+const ON: &str = ": ";
+
+/// The heading of a measurement on a machine.
+fn heading(what: &str, machine: &str) -> String {
+    if BY_MACHINE.contains(&what) { format!("{what}{ON}{machine}") } else { what.to_owned() }
+}
+
+/// The text with this section's body, in place of an older one, behind that of another machine, or at the end.
 fn with_section(text: &str, heading: &str, body: &str) -> String {
     let line = format!("## {heading}");
     let section = format!("{line}\n\n{}\n", body.trim());
@@ -125,9 +144,11 @@ fn with_section(text: &str, heading: &str, body: &str) -> String {
             part.push('\n');
         }
     }
+    let of = |line: &str| line.split(ON).next() == heading.split(ON).next();
+    let begins = |part: &String| part.lines().next().and_then(|line| line.strip_prefix("## ")).is_some_and(of);
     match parts.iter_mut().find(|part| part.lines().next() == Some(&line)) {
         Some(part) => *part = section,
-        None => parts.push(section),
+        None => parts.insert(parts.iter().rposition(begins).map_or(parts.len(), |last| last + 1), section),
     }
     parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n") + "\n"
 }
@@ -143,5 +164,15 @@ mod tests {
         let three = with_section(&two, "A", "second\n\n| x |");
         assert_eq!(three, format!("{TITLE}\n## A\n\nsecond\n\n| x |\n\n## B\n\nother\n"));
         assert_eq!(with_section(&three, "B", "other"), three);
+    }
+
+    #[test]
+    fn machines_stand_side_by_side() {
+        let [one, other] = ["2 x Epic", "2 x Xeon"].map(|machine| heading("Whole models", machine));
+        assert_eq!(heading("Recording", "2 x Epic"), "Recording");
+        let text = with_section(&with_section(&with_section(TITLE, &one, "first"), "B", "b"), &other, "second");
+        assert_eq!(text, format!("{TITLE}\n## {one}\n\nfirst\n\n## {other}\n\nsecond\n\n## B\n\nb\n"));
+        let again = with_section(&text, &one, "third");
+        assert_eq!(again, text.replace("first", "third"));
     }
 }
