@@ -72,10 +72,9 @@ Options of bench (without any: the first four)
                the rivals that take longest; 0 only tells what is there
   --only GOAL  with --claims: only these, as in `--only mamba-speed,mamba-linear`.
                With --trust: only what is for these goals, as in `--only power,coverage`; there are also
-               false-positives, curve, real-kernel, same-kernel. With `--kernels attention`: only these parts of
-               attention, caches, products, bf16, blocks; with `--kernels mixers`: of scan, chunks, rwkv, experts,
-               decoding, lengths; with `--kernels precision`: of cold, nf4, nf4-hot, caches, hot, integers,
-               sparse, channels, factors
+               false-positives, curve, real-kernel, same-kernel. With `--kernels`, only these parts: of `attention`
+               attention, caches, products, bf16, blocks; of `mixers` scan, chunks, rwkv, experts, decoding, lengths;
+               of `precision` cold, nf4, nf4-hot, caches, hot, integers, sparse, channels, factors
   --tool TOOL  with --trust: only these tools: benchbook, criterion, tango, sequential
   --again      with --trust: first removes what this machine has answered for these goals by these tools,
                because what was measured has changed; go on without it. With --models: all that was measured
